@@ -1,0 +1,29 @@
+//! The nouns of ChatStats: ids, timestamps, messages, chats, contacts, imports and the bodies of the API.
+//!
+//! Plain types. Does no IO, knows no database, no HTTP and no clock. Each type that crosses the wire derives
+//! its TypeScript twin, so that the page and the program cannot drift apart.
+
+mod chat;
+mod id;
+mod import;
+mod message;
+mod stream;
+mod time;
+mod wire;
+
+pub use chat::{
+    Chat, ChatFields, ChatUpdate, Contact, ContactUpdate, LastMessage, PARTICIPANTS_SHOWN, Participant,
+};
+pub use id::{ChatId, ContactId, ImportId, MessageId, Rev};
+pub use import::{
+    Counts, DateOrder, FileReceipt, Import, ImportOptions, ImportProgress, ImportReceipt, ImportState,
+    LeftOut,
+};
+pub use message::{Attachment, Kind, Message, Reaction};
+pub use stream::{ChatsInitial, ContactsInitial, MessagesUpdate, StreamError};
+pub use time::{Timestamp, TimestampError};
+pub use wire::{
+    ChatList, ContactList, ContactPatch, HubStatus, ImportList, ImportRequest, IncomingChat, IncomingMessage,
+    IncomingMessages, IncomingSender, LeftOutPage, MessagePage, Posted, Problem, SearchHit, SearchPage,
+    Source, Status,
+};

@@ -1,1 +1,164 @@
-//! Placeholder.
+//! `message_hub`: tells open subscriptions what was just committed.
+//!
+//! Publish and subscribe inside one process, bounded, gone on restart. Knows no database, no HTTP, no JSON and no
+//! async runtime: a subscriber brings its own [`Waker`](std::task::Waker) and its own way of rendering.
+//!
+//! How it works: each topic (one chat, all chats, all contacts) has one ring of entries, shared by all its
+//! subscribers; a subscriber is a cursor into it. A publish therefore costs one push and the wake-up of those that
+//! wait, however many entries others still have to read, and nobody who is slow can hold it up: the ring drops its
+//! oldest entries at [`QUEUE_PUBLISHES`] or [`RING_BYTES`], and a subscriber whose cursor fell behind is told, once,
+//! how many publishes it lost. An entry is rendered once, and subscribers at the same place share one buffer.
+
+mod batch;
+mod entry;
+mod status;
+mod subscription;
+mod topic;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use chatstats_model::{ChatId, ChatUpdate, ContactUpdate, HubStatus, Message, Rev};
+
+pub use entry::{Entry, Payload};
+pub use status::{TopicName, TopicStatus};
+pub use subscription::{Gathered, Lagged, Subscription};
+pub use topic::{QUEUE_PUBLISHES, RING_BYTES};
+
+use topic::Topic;
+
+/// New and changed messages of one chat.
+pub type MessageSubscription = Subscription<Vec<Message>>;
+/// Changes in the list of chats.
+pub type ChatSubscription = Subscription<ChatUpdate>;
+/// Changes in the list of contacts.
+pub type ContactSubscription = Subscription<ContactUpdate>;
+
+/// The hub. A cheap handle: clones share it.
+#[derive(Clone, Default)]
+pub struct Hub(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    /// Chats somebody listens to. A chat nobody listens to costs nothing but the failed look-up.
+    chats: RwLock<HashMap<ChatId, Arc<Topic<Vec<Message>>>>>,
+    all_chats: Arc<Topic<ChatUpdate>>,
+    all_contacts: Arc<Topic<ContactUpdate>>,
+    counters: Counters,
+}
+
+#[derive(Default)]
+struct Counters {
+    published: AtomicU64,
+    delivered: AtomicU64,
+    dropped: AtomicU64,
+    refilled: AtomicU64,
+}
+
+impl Hub {
+    /// A hub nobody listens to yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Tells the chat's subscribers of messages that are committed, in the order of their ids.
+    ///
+    /// `revs` are the first and last position of the change. Publishes of one topic must come in commit order, and
+    /// the positions of one publish must come from one commit: that is what lets a reader who knows the database up
+    /// to some position say of a whole entry that it has it or has it not. `messages` is called only if somebody
+    /// listens. Never blocks on a subscriber.
+    pub fn publish(&self, chat_id: ChatId, revs: (Rev, Rev), messages: impl FnOnce() -> Vec<Message>) {
+        self.0.counters.published.fetch_add(1, Ordering::Relaxed);
+        let topic = read(&self.0.chats).get(&chat_id).cloned();
+        if let Some(topic) = topic {
+            topic.publish(revs, messages);
+        }
+    }
+
+    /// Tells those who watch the list of chats of one that changed. As [`publish`](Self::publish).
+    pub fn publish_chat_update(&self, rev: Rev, update: impl FnOnce() -> ChatUpdate) {
+        self.0.counters.published.fetch_add(1, Ordering::Relaxed);
+        self.0.all_chats.publish((rev, rev), update);
+    }
+
+    /// Tells those who watch the list of contacts of one that changed. As [`publish`](Self::publish).
+    pub fn publish_contact_update(&self, rev: Rev, update: impl FnOnce() -> ContactUpdate) {
+        self.0.counters.published.fetch_add(1, Ordering::Relaxed);
+        self.0.all_contacts.publish((rev, rev), update);
+    }
+
+    /// Whether somebody listens to the chat: lets a publisher skip work that only subscribers would see.
+    pub fn has_subscribers(&self, chat_id: ChatId) -> bool {
+        read(&self.0.chats).contains_key(&chat_id)
+    }
+
+    /// Everything published for the chat from now on. Whether the chat exists is not the hub's business.
+    pub fn subscribe(&self, chat_id: ChatId) -> MessageSubscription {
+        // Joined under the map's lock: a topic whose last subscriber is just leaving is either still in the map
+        // with this one in it, or gone before this one looked.
+        let mut chats = self.0.chats.write().unwrap_or_else(PoisonError::into_inner);
+        let topic = chats.entry(chat_id).or_default();
+        Subscription::join(self.0.clone(), topic.clone(), TopicName::Chat(chat_id))
+    }
+
+    /// Every change in the list of chats from now on.
+    pub fn subscribe_all_chats(&self) -> ChatSubscription {
+        Subscription::join(self.0.clone(), self.0.all_chats.clone(), TopicName::AllChats)
+    }
+
+    /// Every change in the list of contacts from now on.
+    pub fn subscribe_all_contacts(&self) -> ContactSubscription {
+        Subscription::join(
+            self.0.clone(),
+            self.0.all_contacts.clone(),
+            TopicName::AllContacts,
+        )
+    }
+
+    /// The counters since the start.
+    pub fn stats(&self) -> HubStatus {
+        let topics = self.topics();
+        let sum = |field: fn(&TopicStatus) -> u64| topics.iter().map(field).sum::<u64>();
+        let counters = &self.0.counters;
+        HubStatus {
+            subscribers: sum(|t| t.subscribers),
+            published: counters.published.load(Ordering::Relaxed),
+            delivered: counters.delivered.load(Ordering::Relaxed),
+            // Those who do not even look cannot have counted what they lost.
+            dropped: counters.dropped.load(Ordering::Relaxed) + sum(|t| t.unnoticed_drops),
+            refilled: counters.refilled.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Every topic that has subscribers, for a look inside.
+    pub fn topics(&self) -> Vec<TopicStatus> {
+        let mut all: Vec<_> = read(&self.0.chats)
+            .iter()
+            .map(|(&id, topic)| topic.status(TopicName::Chat(id)))
+            .collect();
+        all.push(self.0.all_chats.status(TopicName::AllChats));
+        all.push(self.0.all_contacts.status(TopicName::AllContacts));
+        all.retain(|topic| topic.subscribers > 0);
+        all.sort_by_key(|topic| topic.name);
+        all
+    }
+}
+
+impl Shared {
+    /// Forgets a chat whose last subscriber left.
+    fn forget(&self, chat_id: ChatId) {
+        let mut chats = self.chats.write().unwrap_or_else(PoisonError::into_inner);
+        // Looked at again under the map's lock: somebody may have joined meanwhile.
+        if chats.get(&chat_id).is_some_and(|topic| topic.is_deserted()) {
+            chats.remove(&chat_id);
+        }
+    }
+}
+
+fn read<T>(lock: &RwLock<T>) -> std::sync::RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::{Chat, ChatId, Contact, Import, ImportOptions, Kind, LeftOut, Message, Timestamp};
+use crate::{ChatId, Import, ImportOptions, Kind, LeftOut, Message, Timestamp};
 
 /// Body of `POST /api/live-sync/messages`: what a bridge, a bot or a script posts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]

@@ -1,1 +1,27 @@
-//! Placeholder.
+//! SQLite: the truth about chats, messages, contacts and imports.
+//!
+//! One thread writes, in group commits; a few threads read. Both sit behind [`Store`], a cheap handle. Whoever
+//! wants to hear of a commit implements [`CommitListener`]. Knows no HTTP, no formats and no subscribers.
+//!
+//! The database survives `kill -9` at any moment: it is in WAL mode and never turns `synchronous` off.
+
+mod error;
+mod open;
+mod reader;
+mod schema;
+mod store;
+mod tables;
+mod writer;
+
+pub use error::{OpenError, StoreError};
+pub use reader::Reader;
+
+pub use tables::contacts::IdentityId;
+pub use store::{Later, Store};
+pub use tables::imports::{ImportCheckpoint, ImportRow};
+pub use tables::messages::{Anchor, ChatPosition, KEY_BYTES_MAX, NewMessage, Put};
+pub use tables::search::SearchQuery;
+pub use writer::{Commit, CommitListener, Lane, Published, Write};
+
+/// The database's file name in the data directory.
+pub const DATABASE_FILE: &str = "chatstats.db";

@@ -1,0 +1,66 @@
+//! Opening connections: the one that writes and those that read.
+
+use std::path::Path;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use crate::OpenError;
+
+/// Page cache of the writer, in KiB: holds the upper levels of the indexes of ten million messages.
+const WRITER_CACHE_KIB: i64 = 16 * 1024;
+
+/// Page cache of each reader, in KiB. Small: the operating system caches the file as well.
+const READER_CACHE_KIB: i64 = 1024;
+
+/// The log is copied into the database when it has grown to so many pages of 4 KiB: 16 MiB. A tenth of the
+/// flushes that SQLite's default of 1,000 pages costs a large import, and still a blink to replay after a crash.
+const CHECKPOINT_PAGES: i64 = 4_000;
+
+/// The log is cut back to this size after a checkpoint.
+const LOG_BYTES_MAX: i64 = 64 << 20;
+
+/// Prepared statements kept by each connection: more than there are different ones.
+const STATEMENTS_CACHED: usize = 96;
+
+/// How long a connection waits for another process that holds the file, in milliseconds. The data directory's
+/// lock keeps other writers out; a backup program may still look in.
+const BUSY_TIMEOUT_MS: u64 = 5_000;
+
+pub(crate) fn writer(path: &Path) -> Result<Connection, OpenError> {
+    let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE, WRITER_CACHE_KIB)?;
+    let set = |name: &str, value: &dyn rusqlite::ToSql| {
+        conn.pragma_update(None, name, value).map_err(|e| classify(path, e))
+    };
+    set("journal_mode", &"WAL")?;
+    set("synchronous", &"NORMAL")?;
+    set("wal_autocheckpoint", &CHECKPOINT_PAGES)?;
+    set("journal_size_limit", &LOG_BYTES_MAX)?;
+    Ok(conn)
+}
+
+pub(crate) fn reader(path: &Path) -> Result<Connection, OpenError> {
+    let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, READER_CACHE_KIB)?;
+    // Not opened read-only: a reader of a WAL database must be able to create its shared-memory file.
+    conn.pragma_update(None, "query_only", true).map_err(|e| classify(path, e))?;
+    Ok(conn)
+}
+
+fn connect(path: &Path, flags: OpenFlags, cache_kib: i64) -> Result<Connection, OpenError> {
+    let failed = |e| classify(path, e);
+    let conn = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(failed)?;
+    conn.busy_timeout(std::time::Duration::from_millis(BUSY_TIMEOUT_MS)).map_err(failed)?;
+    conn.pragma_update(None, "cache_size", -cache_kib).map_err(failed)?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
+    Ok(conn)
+}
+
+/// Turns SQLite's error at opening into one for people.
+pub(crate) fn classify(path: &Path, error: rusqlite::Error) -> OpenError {
+    let (path, detail) = (path.to_path_buf(), error.to_string());
+    match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => OpenError::Damaged { path, detail },
+        // A file that is a database, but not ours or half of ours.
+        Some(ErrorCode::Unknown) => OpenError::Damaged { path, detail },
+        _ => OpenError::Io { path, detail },
+    }
+}

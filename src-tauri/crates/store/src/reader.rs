@@ -1,0 +1,88 @@
+//! A few threads that read, each with its own connection.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::Connection;
+
+use crate::{OpenError, StoreError, open};
+
+/// Reading threads. Queries are short (long answers are read in pages), so a few serve hundreds of clients; more
+/// would only take memory.
+const READERS: usize = 4;
+
+/// A connection that reads. Each query method is one consistent look; [`Reader::consistent`] joins several.
+pub struct Reader {
+    pub(crate) conn: Connection,
+}
+
+impl Reader {
+    /// Runs `queries` on one snapshot of the database.
+    pub fn consistent<T>(&self, queries: impl FnOnce(&Reader) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let snapshot = self.conn.unchecked_transaction()?;
+        let result = queries(self);
+        drop(snapshot); // it wrote nothing: rolling back and committing are the same
+        result
+    }
+}
+
+type Query = Box<dyn FnOnce(&Reader) + Send>;
+
+pub(crate) struct Pool {
+    // None once closed: the threads end when the last sender is gone.
+    queue: Mutex<Option<Sender<Query>>>,
+    threads: Vec<std::thread::JoinHandle<()>>,
+}
+
+impl Pool {
+    pub(crate) fn open(path: &Path) -> Result<Pool, OpenError> {
+        let (sender, receiver) = channel::<Query>();
+        let receiver = Arc::new(Mutex::new(receiver));
+        let mut threads = Vec::with_capacity(READERS);
+        for index in 0..READERS {
+            let reader = Reader { conn: open::reader(path)? };
+            let receiver = Arc::clone(&receiver);
+            let thread = std::thread::Builder::new()
+                .name(format!("store-read-{index}"))
+                .spawn(move || serve(&reader, &receiver))
+                .map_err(|e| OpenError::Io { path: path.into(), detail: e.to_string() })?;
+            threads.push(thread);
+        }
+        Ok(Pool { queue: Mutex::new(Some(sender)), threads })
+    }
+
+    pub(crate) fn submit<T>(
+        &self,
+        query: impl FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
+        reply: impl FnOnce(Result<T, StoreError>) + Send + 'static,
+    ) -> Result<(), StoreError> {
+        let job: Query = Box::new(move |reader| {
+            reply(catch_unwind(AssertUnwindSafe(|| query(reader))).unwrap_or(Err(StoreError::Panicked)));
+        });
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.as_ref().ok_or(StoreError::Closed)?.send(job).map_err(|_| StoreError::Closed)
+    }
+}
+
+fn serve(reader: &Reader, queue: &Mutex<Receiver<Query>>) {
+    loop {
+        // The guard is released before the query runs: the next thread waits on the queue meanwhile.
+        let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(query) = next else { return };
+        query(reader);
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
+        for thread in self.threads.drain(..) {
+            // The last handle may be dropped inside a query: a thread cannot wait for itself.
+            if thread.thread().id() != std::thread::current().id() {
+                let _ = thread.join();
+            }
+        }
+    }
+}

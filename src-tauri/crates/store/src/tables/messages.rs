@@ -1,0 +1,382 @@
+//! Messages: the one large table.
+
+use chatstats_model::{
+    Attachment, ChatId, ContactId, Kind, Message, MessageId, MessagePage, Reaction, Rev, Timestamp,
+};
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::contacts::IdentityId;
+use crate::{Reader, StoreError, Write};
+
+/// The longest key of a message, in bytes. Sources' ids are far shorter; a longer one would bloat the index.
+pub const KEY_BYTES_MAX: usize = 1024;
+
+const MESSAGE: &str = "SELECT m.id, m.chat_id, c.id, c.name, m.from_me OR ifnull(c.is_me, 0), m.content, m.sent_us, m.kind,
+        CASE WHEN m.reply_key IS NOT NULL
+             THEN (SELECT r.id FROM messages r WHERE r.chat_id = m.chat_id AND r.key = m.reply_key) END,
+        m.edited_us, m.extra
+    FROM messages m
+    LEFT JOIN identities i ON i.id = m.identity_id
+    LEFT JOIN contacts c ON c.id = i.contact_id";
+
+/// Where a page of messages lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Anchor {
+    /// The newest.
+    End,
+    /// Those before a message.
+    Before(MessageId),
+    /// Those after a message.
+    After(MessageId),
+    /// Those around a message, which is among them.
+    Around(MessageId),
+    /// Those around the first message at or after an instant.
+    At(Timestamp),
+}
+
+/// A chat as a stream finds it when it joins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChatPosition {
+    /// Messages in the chat.
+    pub total: i64,
+    /// Everything up to this revision is in that total; everything after it will be published.
+    pub up_to: Rev,
+}
+
+/// A place in the order of a chat: (time, id).
+type Place = (i64, i64);
+
+impl Reader {
+    /// The newest revision.
+    pub fn position(&self) -> Result<Rev, StoreError> {
+        Ok(super::tally::newest_rev(&self.conn)?)
+    }
+
+    /// The chat's size and the newest revision, of one moment; none if there is no such chat.
+    pub fn snapshot_chat(&self, chat: ChatId) -> Result<Option<ChatPosition>, StoreError> {
+        self.consistent(|reader| {
+            let mut query = reader.conn.prepare_cached("SELECT message_count FROM chats WHERE id = ?1")?;
+            let Some(total) = query.query_row([chat.0], |row| row.get(0)).optional()? else { return Ok(None) };
+            Ok(Some(ChatPosition { total, up_to: reader.position()? }))
+        })
+    }
+
+    /// The next messages by timestamp, then id, after a place in that order; only ids up to `up_to`.
+    pub fn history(
+        &self,
+        chat: ChatId,
+        after: Option<(Timestamp, MessageId)>,
+        up_to: Rev,
+        limit: usize,
+    ) -> Result<Vec<Message>, StoreError> {
+        let after = after.map_or((i64::MIN, i64::MIN), |(time, id)| (time.as_micros(), id.0));
+        self.forward(chat, after, up_to.0, limit)
+    }
+
+    /// The place after which [`Reader::history`] yields the last `last` messages; none if that is all of them.
+    pub fn history_tail_start(
+        &self,
+        chat: ChatId,
+        up_to: Rev,
+        last: usize,
+    ) -> Result<Option<(Timestamp, MessageId)>, StoreError> {
+        let mut query = self.conn.prepare_cached(
+            "SELECT sent_us, id FROM messages WHERE chat_id = ?1 AND id <= ?2
+             ORDER BY sent_us DESC, id DESC LIMIT 1 OFFSET ?3",
+        )?;
+        let found = query
+            .query_row(params![chat.0, up_to.0, last as i64], |row| Ok((row.get(0)?, MessageId(row.get(1)?))))
+            .optional()?;
+        Ok(found.and_then(|(us, id)| Some((Timestamp::from_micros(us)?, id))))
+    }
+
+    /// Messages taken or changed after `since` and up to `up_to`, by id, after the id `after`.
+    pub fn changed_since(
+        &self,
+        chat: ChatId,
+        since: Rev,
+        up_to: Rev,
+        after: Option<MessageId>,
+        limit: usize,
+    ) -> Result<Vec<Message>, StoreError> {
+        let after = after.map_or(i64::MIN, |id| id.0);
+        let mut messages = Vec::new();
+        if after < since.0 {
+            // Older messages that changed: their ids are all below those of the new ones.
+            messages = self.select(
+                "JOIN changes h ON h.message_id = m.id
+                 WHERE h.chat_id = ?1 AND h.rev > ?2 AND h.rev <= ?3 AND m.id <= ?2 AND m.id > ?4 ORDER BY m.id LIMIT ?5",
+                &[chat.0, since.0, up_to.0, after, limit as i64],
+            )?;
+        }
+        if messages.len() < limit {
+            let rest = (limit - messages.len()) as i64;
+            let mut new = self.select(
+                "WHERE m.chat_id = ?1 AND m.id > ?2 AND m.id <= ?3 ORDER BY m.id LIMIT ?4",
+                &[chat.0, after.max(since.0), up_to.0, rest],
+            )?;
+            messages.append(&mut new);
+        }
+        Ok(messages)
+    }
+
+    /// A page of at most `limit` messages; none if there is no such chat, or the anchor is not in it.
+    pub fn page(&self, chat: ChatId, anchor: Anchor, limit: usize) -> Result<Option<MessagePage>, StoreError> {
+        self.consistent(|reader| {
+            let mut query = reader.conn.prepare_cached("SELECT message_count FROM chats WHERE id = ?1")?;
+            let Some(total) = query.query_row([chat.0], |row| row.get(0)).optional()? else { return Ok(None) };
+            let Some((messages, has_before, has_after)) = reader.window(chat, anchor, limit)? else { return Ok(None) };
+            Ok(Some(MessagePage { messages, has_before, has_after, total }))
+        })
+    }
+
+    /// How many of `keys` the chat holds.
+    pub fn count_keys(&self, chat: ChatId, keys: &[Vec<u8>]) -> Result<usize, StoreError> {
+        let mut query = self.conn.prepare_cached("SELECT 1 FROM messages WHERE chat_id = ?1 AND key = ?2")?;
+        let mut found = 0;
+        for key in keys {
+            found += usize::from(query.exists(params![chat.0, key])?);
+        }
+        Ok(found)
+    }
+
+    /// The keys of the senders of the chat's messages whose key starts with `prefix`, at most `limit`.
+    pub fn senders_by_key_prefix(
+        &self,
+        chat: ChatId,
+        prefix: &[u8],
+        limit: usize,
+    ) -> Result<Vec<Option<String>>, StoreError> {
+        let mut query = self.conn.prepare_cached(
+            "SELECT i.key FROM messages m LEFT JOIN identities i ON i.id = m.identity_id
+             WHERE m.chat_id = ?1 AND m.key >= ?2 AND m.key < ?3 LIMIT ?4",
+        )?;
+        let mut end = prefix.to_vec();
+        end.extend([0xFF; 16]); // longer than what follows a prefix
+        let rows = query.query_map(params![chat.0, prefix, end, limit as i64], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn window(
+        &self,
+        chat: ChatId,
+        anchor: Anchor,
+        limit: usize,
+    ) -> Result<Option<(Vec<Message>, bool, bool)>, StoreError> {
+        let half = limit / 2;
+        let place = match anchor {
+            Anchor::End => Some((i64::MAX, i64::MAX)),
+            Anchor::At(time) => Some((time.as_micros(), i64::MIN)),
+            Anchor::Before(id) | Anchor::After(id) | Anchor::Around(id) => self.place(chat, id)?,
+        };
+        let Some(place) = place else { return Ok(None) };
+        // One more than asked for tells whether there are more.
+        let (before, after) = match anchor {
+            Anchor::End | Anchor::Before(_) => (limit, 0),
+            Anchor::After(_) => (0, limit),
+            Anchor::Around(_) | Anchor::At(_) => (half, limit - half),
+        };
+        // `Around` includes the message itself: it is the first of those after the place just before it.
+        let from = if matches!(anchor, Anchor::Around(_)) { (place.0, place.1 - 1) } else { place };
+        let mut newer = self.forward(chat, from, i64::MAX, after + 1)?;
+        let mut older = self.backward(chat, place, before + 1)?;
+        let has_after = newer.len() > after;
+        newer.truncate(after);
+        let has_before = older.len() > before;
+        older.truncate(before);
+        older.reverse();
+        older.append(&mut newer);
+        Ok(Some((older, has_before, has_after)))
+    }
+
+    fn place(&self, chat: ChatId, id: MessageId) -> Result<Option<Place>, StoreError> {
+        let mut query = self.conn.prepare_cached("SELECT sent_us, id FROM messages WHERE id = ?1 AND chat_id = ?2")?;
+        Ok(query.query_row([id.0, chat.0], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
+    }
+
+    // The order (sent_us, id) is walked in two steps, the rest of one instant and then later instants: SQLite
+    // would seek only to the instant, and a million messages may share one.
+    fn forward(&self, chat: ChatId, after: Place, up_to: i64, limit: usize) -> Result<Vec<Message>, StoreError> {
+        let mut messages = self.select(
+            "WHERE m.chat_id = ?1 AND m.sent_us = ?2 AND m.id > ?3 AND m.id <= ?4 ORDER BY m.id LIMIT ?5",
+            &[chat.0, after.0, after.1, up_to, limit as i64],
+        )?;
+        if messages.len() < limit {
+            let rest = (limit - messages.len()) as i64;
+            let mut later = self.select(
+                "WHERE m.chat_id = ?1 AND m.sent_us > ?2 AND m.id <= ?3 ORDER BY m.sent_us, m.id LIMIT ?4",
+                &[chat.0, after.0, up_to, rest],
+            )?;
+            messages.append(&mut later);
+        }
+        Ok(messages)
+    }
+
+    /// The newest first.
+    fn backward(&self, chat: ChatId, before: Place, limit: usize) -> Result<Vec<Message>, StoreError> {
+        let mut messages = self.select(
+            "WHERE m.chat_id = ?1 AND m.sent_us = ?2 AND m.id < ?3 ORDER BY m.id DESC LIMIT ?4",
+            &[chat.0, before.0, before.1, limit as i64],
+        )?;
+        if messages.len() < limit {
+            let rest = (limit - messages.len()) as i64;
+            let mut earlier = self.select(
+                "WHERE m.chat_id = ?1 AND m.sent_us < ?2 ORDER BY m.sent_us DESC, m.id DESC LIMIT ?3",
+                &[chat.0, before.0, rest],
+            )?;
+            messages.append(&mut earlier);
+        }
+        Ok(messages)
+    }
+
+    pub(crate) fn select(&self, condition: &str, values: &[i64]) -> Result<Vec<Message>, StoreError> {
+        let mut query = self.conn.prepare_cached(&format!("{MESSAGE} {condition}"))?;
+        let rows = query.query_map(rusqlite::params_from_iter(values), message)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+}
+
+fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
+    let extra: Option<String> = row.get(10)?;
+    let extra: Extra = extra.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
+    Ok(Message {
+        id: MessageId(row.get(0)?),
+        chat_id: ChatId(row.get(1)?),
+        sender_id: row.get::<_, Option<i64>>(2)?.map(ContactId),
+        sender: row.get(3)?,
+        is_from_me: row.get(4)?,
+        content: row.get(5)?,
+        timestamp: time(row.get(6)?).unwrap_or_default(),
+        kind: kind(row.get(7)?),
+        reply_to: row.get::<_, Option<i64>>(8)?.map(MessageId),
+        edited_at: time(row.get(9)?),
+        reactions: extra.0,
+        attachments: extra.1,
+    })
+}
+
+/// Reactions and attachments, which few messages have: one JSON column for both.
+type Extra = (Vec<Reaction>, Vec<Attachment>);
+
+pub(crate) fn time(us: Option<i64>) -> Option<Timestamp> {
+    us.and_then(Timestamp::from_micros)
+}
+
+const KINDS: [Kind; 6] = [Kind::Text, Kind::Media, Kind::Call, Kind::System, Kind::Deleted, Kind::Other];
+
+pub(crate) fn kind(number: i64) -> Kind {
+    usize::try_from(number).ok().and_then(|n| KINDS.get(n).copied()).unwrap_or(Kind::Other)
+}
+
+fn kind_number(kind: Kind) -> i64 {
+    KINDS.iter().position(|k| *k == kind).unwrap_or(KINDS.len() - 1) as i64
+}
+
+/// A message to store.
+#[derive(Clone, Debug)]
+pub struct NewMessage<'m> {
+    /// Unique within the chat; at most [`KEY_BYTES_MAX`].
+    pub key: &'m [u8],
+    /// Who wrote it.
+    pub sender: Option<(IdentityId, ContactId)>,
+    /// Whether the user wrote it.
+    pub is_from_me: bool,
+    /// What it is.
+    pub kind: Kind,
+    /// When it was sent.
+    pub sent: Timestamp,
+    /// Its text.
+    pub content: &'m str,
+    /// The key of the message it answers.
+    pub reply_key: Option<&'m [u8]>,
+    /// When it was last edited.
+    pub edited: Option<Timestamp>,
+    /// Reactions.
+    pub reactions: &'m [Reaction],
+    /// Attachments.
+    pub attachments: &'m [Attachment],
+}
+
+/// What became of a message that was put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// It is new.
+    Inserted(MessageId),
+    /// Its key was there, and so was all of it.
+    Unchanged,
+    /// Its key was there, with an older edit or other reactions: it is changed now.
+    Changed(MessageId),
+}
+
+impl Write<'_> {
+    /// Stores a message, unless the chat has its key already. A newer edit, or other reactions, change the
+    /// stored one.
+    pub fn put(&mut self, chat: ChatId, message: &NewMessage<'_>) -> Result<Put, StoreError> {
+        if message.key.len() > KEY_BYTES_MAX {
+            let detail = format!("A message's key has {} bytes; at most {KEY_BYTES_MAX} are taken.", message.key.len());
+            return Err(StoreError::Invalid(detail));
+        }
+        let has_extra = !message.reactions.is_empty() || !message.attachments.is_empty();
+        let extra = has_extra.then(|| serde_json::to_string(&(message.reactions, message.attachments)).unwrap_or_default());
+        let id = self.tally.next_rev();
+        let inserted = self
+            .conn
+            .prepare_cached(
+                "INSERT INTO messages (id, chat_id, identity_id, from_me, kind, sent_us, content, key, reply_key, edited_us, extra)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (chat_id, key) DO NOTHING",
+            )?
+            .execute(params![
+                id,
+                chat.0,
+                message.sender.map(|s| s.0.0),
+                message.is_from_me,
+                kind_number(message.kind),
+                message.sent.as_micros(),
+                message.content,
+                message.key,
+                message.reply_key,
+                message.edited.map(Timestamp::as_micros),
+                extra,
+            ])?;
+        if inserted == 0 {
+            self.tally.return_rev(id);
+            return self.change(chat, message, extra);
+        }
+        self.index(id, chat, message.content)?;
+        self.tally.inserted(chat, message.sender, message.sent.as_micros(), id);
+        Ok(Put::Inserted(MessageId(id)))
+    }
+
+    fn change(&mut self, chat: ChatId, message: &NewMessage<'_>, extra: Option<String>) -> Result<Put, StoreError> {
+        let edited_us = message.edited.map(Timestamp::as_micros);
+        let mut query = self.conn.prepare_cached(
+            "SELECT id, content, edited_us, extra, kind FROM messages WHERE chat_id = ?1 AND key = ?2",
+        )?;
+        let (id, content, old_edit, old_extra, old_kind) = query.query_row(params![chat.0, message.key], |row| {
+            let text = (row.get::<_, String>(1)?, row.get::<_, Option<i64>>(2)?);
+            Ok((row.get::<_, i64>(0)?, text.0, text.1, row.get::<_, Option<String>>(3)?, row.get::<_, i64>(4)?))
+        })?;
+        drop(query);
+        // An export from before the edit is older news; one of the same moment may have other reactions.
+        if edited_us < old_edit || (edited_us == old_edit && extra == old_extra) {
+            return Ok(Put::Unchanged);
+        }
+        let is_edit = edited_us > old_edit;
+        let (new_content, new_kind) =
+            if is_edit { (message.content, kind_number(message.kind)) } else { (content.as_str(), old_kind) };
+        self.conn
+            .prepare_cached("UPDATE messages SET content = ?2, edited_us = ?3, extra = ?4, kind = ?5 WHERE id = ?1")?
+            .execute(params![id, new_content, edited_us, extra, new_kind])?;
+        if new_content != content {
+            self.unindex(id, chat, &content)?;
+            self.index(id, chat, new_content)?;
+        }
+        let rev = self.tally.next_rev();
+        self.conn.prepare_cached("DELETE FROM changes WHERE message_id = ?1")?.execute([id])?;
+        self.conn
+            .prepare_cached("INSERT INTO changes (rev, chat_id, message_id) VALUES (?1, ?2, ?3)")?
+            .execute(params![rev, chat.0, id])?;
+        self.tally.changed(chat, rev);
+        Ok(Put::Changed(MessageId(id)))
+    }
+}

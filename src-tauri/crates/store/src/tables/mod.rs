@@ -1,0 +1,8 @@
+//! One file per table: its rows and its queries.
+
+pub(crate) mod chats;
+pub(crate) mod contacts;
+pub(crate) mod imports;
+pub(crate) mod messages;
+pub(crate) mod search;
+pub(crate) mod tally;

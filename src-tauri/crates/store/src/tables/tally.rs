@@ -1,0 +1,230 @@
+//! What the writes of one transaction add up to: counters, newest times and the list of changes.
+//!
+//! A thousand messages to one chat are one UPDATE of its counters. The same transaction stores both, so that
+//! counters and messages can never disagree.
+
+use std::collections::HashMap;
+
+use chatstats_model::{ChatId, ContactId, Rev};
+use rusqlite::{Connection, params};
+
+use super::contacts::{Identity, IdentityId};
+use crate::writer::{Commit, Published};
+
+/// Chats and identities remembered between writes; all are forgotten when there are more. Bounds memory.
+const REMEMBERED_MAX: usize = 20_000;
+
+/// How much a chat grew.
+#[derive(Clone, Copy, Debug, Default)]
+struct Growth {
+    messages: i64,
+    newest: Option<(i64, i64)>, // (sent_us, id)
+}
+
+impl Growth {
+    fn add(&mut self, sent_us: i64, id: i64) {
+        self.messages += 1;
+        self.newest = self.newest.max(Some((sent_us, id)));
+    }
+}
+
+/// Sums by chat, contact and membership.
+#[derive(Debug, Default)]
+struct Sums {
+    chats: HashMap<ChatId, Growth>,
+    contacts: HashMap<ContactId, Growth>,
+    members: HashMap<(ChatId, IdentityId), i64>,
+}
+
+impl Sums {
+    fn clear(&mut self) {
+        self.chats.clear();
+        self.contacts.clear();
+        self.members.clear();
+    }
+
+    fn absorb(&mut self, other: &mut Sums) {
+        merge(&mut self.chats, &mut other.chats);
+        merge(&mut self.contacts, &mut other.contacts);
+        for (key, count) in other.members.drain() {
+            *self.members.entry(key).or_default() += count;
+        }
+    }
+}
+
+/// The writer's memory: the next revision, caches, and what the running transaction adds up to.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    next_rev: i64,
+    /// The newest revision that a row of the database carries.
+    newest: i64,
+    /// Of the jobs of this transaction that succeeded.
+    group: Sums,
+    /// Of the job that runs now.
+    job: Sums,
+    published: Vec<Published>,
+    job_start: usize,
+    /// Rows read or made; dropped whole when a job fails, since they may have gone with it.
+    pub(crate) chat_ids: HashMap<(String, String), (ChatId, Option<String>)>,
+    pub(crate) identities: HashMap<(String, String), Identity>,
+}
+
+/// Where a job began: the publishes and the newest revision before it.
+pub(crate) struct Mark(usize, i64);
+
+impl Tally {
+    pub(crate) fn load(conn: &Connection) -> Result<Tally, rusqlite::Error> {
+        let newest = newest_rev(conn)?.0;
+        Ok(Tally { next_rev: newest + 1, newest, ..Tally::default() })
+    }
+
+    /// A job begins: what it adds can be taken back with [`Tally::undo`].
+    pub(crate) fn mark(&mut self) -> Mark {
+        self.group.absorb(&mut self.job);
+        self.job_start = self.published.len();
+        Mark(self.job_start, self.newest)
+    }
+
+    /// The job that began at `mark` failed.
+    pub(crate) fn undo(&mut self, mark: Mark) {
+        self.job.clear();
+        self.published.truncate(mark.0);
+        self.newest = mark.1;
+        self.chat_ids.clear();
+        self.identities.clear();
+    }
+
+    pub(crate) fn next_rev(&mut self) -> i64 {
+        let rev = self.next_rev;
+        self.next_rev += 1;
+        rev
+    }
+
+    /// `rev` was taken last and is not needed after all.
+    pub(crate) fn return_rev(&mut self, rev: i64) {
+        debug_assert_eq!(rev + 1, self.next_rev, "only the last can be given back");
+        self.next_rev = rev;
+    }
+
+    /// A row with this revision was written.
+    pub(crate) fn wrote(&mut self, rev: i64) {
+        self.newest = rev;
+    }
+
+    pub(crate) fn inserted(
+        &mut self,
+        chat: ChatId,
+        sender: Option<(IdentityId, ContactId)>,
+        sent_us: i64,
+        id: i64,
+    ) {
+        self.job.chats.entry(chat).or_default().add(sent_us, id);
+        if let Some((identity, contact)) = sender {
+            self.job.contacts.entry(contact).or_default().add(sent_us, id);
+            *self.job.members.entry((chat, identity)).or_default() += 1;
+        }
+        self.publish(chat, id, false);
+    }
+
+    pub(crate) fn changed(&mut self, chat: ChatId, rev: i64) {
+        self.job.chats.entry(chat).or_default();
+        self.publish(chat, rev, true);
+    }
+
+    /// The chat's own fields changed.
+    pub(crate) fn chat_changed(&mut self, chat: ChatId) {
+        self.job.chats.entry(chat).or_default();
+    }
+
+    /// The contact's own fields changed.
+    pub(crate) fn contact_changed(&mut self, contact: ContactId) {
+        self.job.contacts.entry(contact).or_default();
+    }
+
+    fn publish(&mut self, chat_id: ChatId, rev: i64, changes: bool) {
+        self.wrote(rev);
+        if let Some(last) = self.published[self.job_start..].last_mut()
+            && last.chat_id == chat_id
+        {
+            last.last = Rev(rev);
+            last.changes |= changes;
+            return;
+        }
+        self.published.push(Published { chat_id, first: Rev(rev), last: Rev(rev), changes });
+    }
+
+    /// Writes the sums. The caller commits.
+    pub(crate) fn flush(&mut self, conn: &Connection) -> Result<(), rusqlite::Error> {
+        self.mark();
+        let rev = self.newest;
+        let sums = &self.group;
+        let mut chat = conn.prepare_cached(
+            "UPDATE chats SET message_count = message_count + ?2, rev = ?3,
+                 last_message_id = CASE WHEN ?4 IS NOT NULL AND (last_message_us IS NULL OR (?4, ?5) > (last_message_us, last_message_id))
+                                        THEN ?5 ELSE last_message_id END,
+                 last_message_us = CASE WHEN ?4 IS NOT NULL AND (last_message_us IS NULL OR ?4 > last_message_us)
+                                        THEN ?4 ELSE last_message_us END
+             WHERE id = ?1",
+        )?;
+        for (id, growth) in &sums.chats {
+            chat.execute(params![id.0, growth.messages, rev, growth.newest.map(|n| n.0), growth.newest.map(|n| n.1)])?;
+        }
+        let mut contact = conn.prepare_cached(
+            "UPDATE contacts SET message_count = message_count + ?2, rev = ?3,
+                 last_message_us = CASE WHEN ?4 IS NULL THEN last_message_us ELSE max(ifnull(last_message_us, ?4), ?4) END
+             WHERE id = ?1",
+        )?;
+        for (id, growth) in &sums.contacts {
+            contact.execute(params![id.0, growth.messages, rev, growth.newest.map(|n| n.0)])?;
+        }
+        let mut member = conn.prepare_cached(
+            "INSERT INTO chat_members VALUES (?1, ?2, ?3)
+             ON CONFLICT (chat_id, identity_id) DO UPDATE SET message_count = message_count + excluded.message_count",
+        )?;
+        for ((chat_id, identity), count) in &sums.members {
+            member.execute(params![chat_id.0, identity.0, count])?;
+        }
+        Ok(())
+    }
+
+    /// The transaction is committed: hands over what it changed and starts afresh.
+    pub(crate) fn take_commit(&mut self) -> Commit {
+        let sums = std::mem::take(&mut self.group);
+        let commit = Commit {
+            messages: std::mem::take(&mut self.published),
+            chats: sums.chats.into_keys().collect(),
+            contacts: sums.contacts.into_keys().collect(),
+            rev: Rev(self.newest),
+        };
+        self.job_start = 0;
+        if self.chat_ids.len() + self.identities.len() > REMEMBERED_MAX {
+            self.chat_ids.clear();
+            self.identities.clear();
+        }
+        commit
+    }
+
+    /// The transaction failed: forgets everything of it. Revisions are not handed out again.
+    pub(crate) fn forget(&mut self) {
+        self.group.clear();
+        let newest = self.newest; // revisions only grow: one too high hides nothing
+        self.undo(Mark(0, newest));
+        self.job_start = 0;
+    }
+}
+
+fn merge<K: Eq + std::hash::Hash>(into: &mut HashMap<K, Growth>, from: &mut HashMap<K, Growth>) {
+    for (key, growth) in from.drain() {
+        let sum = into.entry(key).or_default();
+        sum.messages += growth.messages;
+        sum.newest = sum.newest.max(growth.newest);
+    }
+}
+
+/// The newest revision there is.
+pub(crate) fn newest_rev(conn: &Connection) -> Result<Rev, rusqlite::Error> {
+    conn.prepare_cached(
+        "SELECT max(ifnull((SELECT max(id) FROM messages), 0), ifnull((SELECT max(rev) FROM changes), 0))",
+    )?
+    .query_row([], |row| row.get(0).map(Rev))
+}

@@ -1,0 +1,287 @@
+//! The one thread that writes: group commits, two lanes, and word to the listener after each commit.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use chatstats_model::{ChatId, ContactId, Rev};
+use rusqlite::Connection;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::tables::tally::Tally;
+use crate::{Reader, StoreError};
+
+/// Live writes committed together at most: enough to share the cost of a commit, few enough that the first of
+/// them does not wait long for the last.
+const GROUP_MAX: usize = 256;
+
+/// What queued live writes may hold in memory, in KiB: four of the largest bodies the API takes.
+const QUEUED_KIB_MAX: usize = 64 * 1024;
+
+/// Which queue a write waits in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// Somebody waits for it: goes first, and is committed in groups.
+    Live,
+    /// A batch of an import: one at a time, between groups of live writes. A live write therefore waits for no
+    /// more than one batch, and an import is never starved.
+    Bulk,
+}
+
+/// Hears of commits, on the writer's thread, in the order of the commits, before those who wrote are answered.
+pub trait CommitListener: Send + Sync {
+    /// `reader` sees the state of just this commit. Must not block.
+    fn committed(&self, commit: &Commit, reader: &Reader);
+}
+
+/// What a commit changed.
+#[derive(Debug, Default)]
+pub struct Commit {
+    /// New and changed messages, one entry for each write and chat, in order.
+    pub messages: Vec<Published>,
+    /// Chats whose fields changed.
+    pub chats: Vec<ChatId>,
+    /// Contacts whose fields changed.
+    pub contacts: Vec<ContactId>,
+    /// The newest revision of this commit.
+    pub rev: Rev,
+}
+
+/// The messages that one write stored or changed in one chat: those with `first <= rev <= last`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// The chat.
+    pub chat_id: ChatId,
+    /// The first revision.
+    pub first: Rev,
+    /// The last revision.
+    pub last: Rev,
+    /// Whether any of them is a change of a message that was there before.
+    pub changes: bool,
+}
+
+/// A write in progress: the tables' methods are in their own files.
+pub struct Write<'w> {
+    pub(crate) conn: &'w Connection,
+    pub(crate) tally: &'w mut Tally,
+}
+
+type Work = Box<dyn FnOnce(&mut Write<'_>) -> Result<Reply, StoreError> + Send>;
+type Reply = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+type Refusal = Box<dyn FnOnce(StoreError) + Send>;
+
+struct Job {
+    work: Work,
+    refuse: Refusal,
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+#[derive(Default)]
+struct Queues {
+    live: VecDeque<Job>,
+    bulk: VecDeque<Job>,
+    closed: bool,
+}
+
+#[derive(Default)]
+struct Shared {
+    queues: Mutex<Queues>,
+    arrived: Condvar,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Queues> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+pub(crate) struct Writer {
+    shared: Arc<Shared>,
+    room: Arc<Semaphore>,
+    thread: Mutex<Option<std::thread::JoinHandle<()>>>,
+}
+
+impl Writer {
+    pub(crate) fn start(
+        conn: Connection,
+        listener: Arc<OnceLock<Arc<dyn CommitListener>>>,
+    ) -> Result<Writer, rusqlite::Error> {
+        let shared = Arc::new(Shared::default());
+        let tally = Tally::load(&conn)?;
+        let state = State { reader: Reader { conn }, tally, listener };
+        let queue = Arc::clone(&shared);
+        let thread = std::thread::Builder::new()
+            .name("store-write".into())
+            .spawn(move || state.run(&queue))
+            .map_err(|_| rusqlite::Error::InvalidQuery)?;
+        let room = Arc::new(Semaphore::new(QUEUED_KIB_MAX));
+        Ok(Writer { shared, room, thread: Mutex::new(Some(thread)) })
+    }
+
+    pub(crate) async fn room(&self, cost_bytes: usize) -> Result<OwnedSemaphorePermit, StoreError> {
+        let kib = (cost_bytes / 1024 + 1).min(QUEUED_KIB_MAX) as u32;
+        Arc::clone(&self.room).acquire_many_owned(kib).await.map_err(|_| StoreError::Closed)
+    }
+
+    pub(crate) fn submit<T: Send + 'static>(
+        &self,
+        lane: Lane,
+        room: Option<OwnedSemaphorePermit>,
+        work: impl FnOnce(&mut Write<'_>) -> Result<T, StoreError> + Send + 'static,
+        reply: impl FnOnce(Result<T, StoreError>) + Send + 'static,
+    ) -> Result<(), StoreError> {
+        // Either the work's answer or a refusal goes out, whichever comes: they share the one reply.
+        let reply = Arc::new(Mutex::new(Some(reply)));
+        let take = |slot: &Mutex<Option<_>>| slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let refuse = {
+            let reply = Arc::clone(&reply);
+            Box::new(move |error| {
+                if let Some(reply) = take(&reply) {
+                    reply(Err(error));
+                }
+            })
+        };
+        let work: Work = Box::new(move |write| {
+            let value = work(write)?;
+            Ok(Box::new(move |committed: Result<(), StoreError>| {
+                if let Some(reply) = take(&reply) {
+                    reply(committed.map(|()| value));
+                }
+            }))
+        });
+        let job = Job { work, refuse, _room: room };
+        let mut queues = self.shared.lock();
+        if queues.closed {
+            return Err(StoreError::Closed);
+        }
+        match lane {
+            Lane::Live => queues.live.push_back(job),
+            Lane::Bulk => queues.bulk.push_back(job),
+        }
+        drop(queues);
+        self.shared.arrived.notify_one();
+        Ok(())
+    }
+
+    pub(crate) fn shutdown(&self) {
+        self.shared.lock().closed = true;
+        self.shared.arrived.notify_one();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread
+            && thread.thread().id() != std::thread::current().id()
+        {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.shutdown();
+    }
+}
+
+/// What the thread owns. The writing connection doubles as the reader that listeners are handed.
+struct State {
+    reader: Reader,
+    tally: Tally,
+    listener: Arc<OnceLock<Arc<dyn CommitListener>>>,
+}
+
+impl State {
+    fn run(mut self, shared: &Shared) {
+        let mut live_was_last = false;
+        while let Some((jobs, live)) = next_group(shared, live_was_last) {
+            live_was_last = live;
+            self.group(jobs);
+        }
+        if let Err(e) = self.reader.conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
+            tracing::warn!(error = %e, "the log could not be folded into the database; the next start will do it");
+        }
+    }
+
+    /// One transaction: each job in a savepoint of its own, then the tallies, then the commit, then the word.
+    fn group(&mut self, jobs: Vec<Job>) {
+        let began = self.reader.conn.execute_batch("BEGIN IMMEDIATE");
+        if let Err(e) = began {
+            let detail = e.to_string();
+            jobs.into_iter().for_each(|job| (job.refuse)(StoreError::Commit(detail.clone())));
+            return;
+        }
+        let alone = jobs.len() == 1;
+        let mut replies = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            match self.one(job.work, alone) {
+                // The room is given back only now: a job's values live until its reply has gone out.
+                Ok(reply) => replies.push((reply, job._room)),
+                Err(e) => (job.refuse)(e),
+            }
+        }
+        let result = self.commit();
+        for (reply, room) in replies {
+            reply(result.as_ref().map(|()| ()).map_err(|e| StoreError::Commit(e.to_string())));
+            drop(room);
+        }
+    }
+
+    fn one(&mut self, work: Work, alone: bool) -> Result<Reply, StoreError> {
+        let conn = &self.reader.conn;
+        let mark = self.tally.mark();
+        if !alone {
+            conn.prepare_cached("SAVEPOINT job")?.execute([])?;
+        }
+        let mut write = Write { conn, tally: &mut self.tally };
+        let result = catch_unwind(AssertUnwindSafe(|| work(&mut write))).unwrap_or(Err(StoreError::Panicked));
+        if result.is_err() {
+            self.tally.undo(mark);
+            // Alone in its transaction, its writes go with a rollback of everything; a fresh one follows so that
+            // the commit below finds one.
+            let undo = if alone { "ROLLBACK; BEGIN IMMEDIATE" } else { "ROLLBACK TO job; RELEASE job" };
+            conn.execute_batch(undo)?;
+        } else if !alone {
+            conn.prepare_cached("RELEASE job")?.execute([])?;
+        }
+        result
+    }
+
+    fn commit(&mut self) -> Result<(), rusqlite::Error> {
+        let conn = &self.reader.conn;
+        let committed = self.tally.flush(conn).and_then(|()| conn.execute_batch("COMMIT"));
+        if let Err(e) = committed {
+            tracing::error!(error = %e, "a group of writes could not be committed");
+            // After an error inside COMMIT the transaction may or may not be open still.
+            if !conn.is_autocommit() {
+                let _ = conn.execute_batch("ROLLBACK");
+            }
+            self.tally.forget();
+            return Err(e);
+        }
+        let commit = self.tally.take_commit();
+        if let Some(listener) = self.listener.get() {
+            let heard = catch_unwind(AssertUnwindSafe(|| listener.committed(&commit, &self.reader)));
+            if heard.is_err() {
+                tracing::error!("the commit listener panicked");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Waits for work. Groups of live writes alternate with single bulk writes when both wait.
+fn next_group(shared: &Shared, live_was_last: bool) -> Option<(Vec<Job>, bool)> {
+    let mut queues = shared.lock();
+    loop {
+        let bulk_is_due = live_was_last || queues.live.is_empty();
+        if bulk_is_due && let Some(job) = queues.bulk.pop_front() {
+            return Some((vec![job], false));
+        }
+        if !queues.live.is_empty() {
+            let count = queues.live.len().min(GROUP_MAX);
+            return Some((queues.live.drain(..count).collect(), true));
+        }
+        if queues.closed {
+            return None;
+        }
+        queues = shared.arrived.wait(queues).unwrap_or_else(PoisonError::into_inner);
+    }
+}

@@ -93,6 +93,16 @@ impl Hub {
         read(&self.0.chats).contains_key(&chat_id)
     }
 
+    /// Whether somebody watches the list of chats.
+    pub fn has_chat_list_subscribers(&self) -> bool {
+        !self.0.all_chats.is_deserted()
+    }
+
+    /// Whether somebody watches the list of contacts.
+    pub fn has_contact_list_subscribers(&self) -> bool {
+        !self.0.all_contacts.is_deserted()
+    }
+
     /// Everything published for the chat from now on. Whether the chat exists is not the hub's business.
     pub fn subscribe(&self, chat_id: ChatId) -> MessageSubscription {
         // Joined under the map's lock: a topic whose last subscriber is just leaving is either still in the map

@@ -1,0 +1,5 @@
+//! Bakes `tauri.conf.json` and, on Windows, the icon and manifest into the program.
+
+fn main() {
+    tauri_build::build();
+}

@@ -17,7 +17,9 @@ pub enum OpenError {
         detail: String,
     },
     /// Written by a newer version of the program.
-    #[error("The database {path} was written by a newer version of ChatStats (schema {found}; this one knows {known}). Install the newer version.")]
+    #[error(
+        "The database {path} was written by a newer version of ChatStats (schema {found}; this one knows {known}). Install the newer version."
+    )]
     TooNew {
         /// The file.
         path: PathBuf,
@@ -27,7 +29,9 @@ pub enum OpenError {
         known: i64,
     },
     /// The operating system refused.
-    #[error("The database {path} cannot be opened: {detail}. Check that the folder exists, belongs to you and that the disk is not full.")]
+    #[error(
+        "The database {path} cannot be opened: {detail}. Check that the folder exists, belongs to you and that the disk is not full."
+    )]
     Io {
         /// The file.
         path: PathBuf,
@@ -63,7 +67,9 @@ impl StoreError {
     /// Whether the disk is full: worth a clear word, since the user can do something about it.
     pub fn is_disk_full(&self) -> bool {
         match self {
-            StoreError::Sqlite(rusqlite::Error::SqliteFailure(e, _)) => e.code == rusqlite::ErrorCode::DiskFull,
+            StoreError::Sqlite(rusqlite::Error::SqliteFailure(e, _)) => {
+                e.code == rusqlite::ErrorCode::DiskFull
+            }
             StoreError::Commit(detail) => detail.contains("disk is full"),
             _ => false,
         }

@@ -6,6 +6,7 @@
 //! The database survives `kill -9` at any moment: it is in WAL mode and never turns `synchronous` off.
 
 mod error;
+mod keyset;
 mod open;
 mod reader;
 mod schema;
@@ -14,10 +15,11 @@ mod tables;
 mod writer;
 
 pub use error::{OpenError, StoreError};
+pub use keyset::KeySet;
 pub use reader::Reader;
 
-pub use tables::contacts::IdentityId;
 pub use store::{Later, Store};
+pub use tables::contacts::IdentityId;
 pub use tables::imports::{ImportCheckpoint, ImportRow};
 pub use tables::messages::{Anchor, ChatPosition, KEY_BYTES_MAX, NewMessage, Put};
 pub use tables::search::SearchQuery;

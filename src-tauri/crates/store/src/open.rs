@@ -27,9 +27,14 @@ const STATEMENTS_CACHED: usize = 96;
 const BUSY_TIMEOUT_MS: u64 = 5_000;
 
 pub(crate) fn writer(path: &Path) -> Result<Connection, OpenError> {
-    let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE, WRITER_CACHE_KIB)?;
+    let conn = connect(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+        WRITER_CACHE_KIB,
+    )?;
     let set = |name: &str, value: &dyn rusqlite::ToSql| {
-        conn.pragma_update(None, name, value).map_err(|e| classify(path, e))
+        conn.pragma_update(None, name, value)
+            .map_err(|e| classify(path, e))
     };
     set("journal_mode", &"WAL")?;
     set("synchronous", &"NORMAL")?;
@@ -41,15 +46,18 @@ pub(crate) fn writer(path: &Path) -> Result<Connection, OpenError> {
 pub(crate) fn reader(path: &Path) -> Result<Connection, OpenError> {
     let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, READER_CACHE_KIB)?;
     // Not opened read-only: a reader of a WAL database must be able to create its shared-memory file.
-    conn.pragma_update(None, "query_only", true).map_err(|e| classify(path, e))?;
+    conn.pragma_update(None, "query_only", true)
+        .map_err(|e| classify(path, e))?;
     Ok(conn)
 }
 
 fn connect(path: &Path, flags: OpenFlags, cache_kib: i64) -> Result<Connection, OpenError> {
     let failed = |e| classify(path, e);
     let conn = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(failed)?;
-    conn.busy_timeout(std::time::Duration::from_millis(BUSY_TIMEOUT_MS)).map_err(failed)?;
-    conn.pragma_update(None, "cache_size", -cache_kib).map_err(failed)?;
+    conn.busy_timeout(std::time::Duration::from_millis(BUSY_TIMEOUT_MS))
+        .map_err(failed)?;
+    conn.pragma_update(None, "cache_size", -cache_kib)
+        .map_err(failed)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
     Ok(conn)
 }

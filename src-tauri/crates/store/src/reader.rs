@@ -20,7 +20,10 @@ pub struct Reader {
 
 impl Reader {
     /// Runs `queries` on one snapshot of the database.
-    pub fn consistent<T>(&self, queries: impl FnOnce(&Reader) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    pub fn consistent<T>(
+        &self,
+        queries: impl FnOnce(&Reader) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let snapshot = self.conn.unchecked_transaction()?;
         let result = queries(self);
         drop(snapshot); // it wrote nothing: rolling back and committing are the same
@@ -42,15 +45,23 @@ impl Pool {
         let receiver = Arc::new(Mutex::new(receiver));
         let mut threads = Vec::with_capacity(READERS);
         for index in 0..READERS {
-            let reader = Reader { conn: open::reader(path)? };
+            let reader = Reader {
+                conn: open::reader(path)?,
+            };
             let receiver = Arc::clone(&receiver);
             let thread = std::thread::Builder::new()
                 .name(format!("store-read-{index}"))
                 .spawn(move || serve(&reader, &receiver))
-                .map_err(|e| OpenError::Io { path: path.into(), detail: e.to_string() })?;
+                .map_err(|e| OpenError::Io {
+                    path: path.into(),
+                    detail: e.to_string(),
+                })?;
             threads.push(thread);
         }
-        Ok(Pool { queue: Mutex::new(Some(sender)), threads })
+        Ok(Pool {
+            queue: Mutex::new(Some(sender)),
+            threads,
+        })
     }
 
     pub(crate) fn submit<T>(
@@ -62,7 +73,11 @@ impl Pool {
             reply(catch_unwind(AssertUnwindSafe(|| query(reader))).unwrap_or(Err(StoreError::Panicked)));
         });
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        queue.as_ref().ok_or(StoreError::Closed)?.send(job).map_err(|_| StoreError::Closed)
+        queue
+            .as_ref()
+            .ok_or(StoreError::Closed)?
+            .send(job)
+            .map_err(|_| StoreError::Closed)
     }
 }
 

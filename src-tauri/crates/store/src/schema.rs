@@ -112,14 +112,21 @@ CREATE INDEX import_left_out_by_import ON import_left_out (import_id);
 /// Brings the database to the newest version; each step is one transaction.
 pub(crate) fn migrate(conn: &mut Connection, path: &std::path::Path) -> Result<(), OpenError> {
     let failed = |e| crate::open::classify(path, e);
-    let found: i64 = conn.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(failed)?;
+    let found: i64 = conn
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .map_err(failed)?;
     if found > VERSION {
-        return Err(OpenError::TooNew { path: path.into(), found, known: VERSION });
+        return Err(OpenError::TooNew {
+            path: path.into(),
+            found,
+            known: VERSION,
+        });
     }
     for (index, sql) in MIGRATIONS.iter().enumerate().skip(found as usize) {
         let tx = conn.transaction().map_err(failed)?;
         tx.execute_batch(sql).map_err(failed)?;
-        tx.pragma_update(None, "user_version", index as i64 + 1).map_err(failed)?;
+        tx.pragma_update(None, "user_version", index as i64 + 1)
+            .map_err(failed)?;
         tx.commit().map_err(failed)?;
     }
     Ok(())

@@ -37,7 +37,15 @@ impl Store {
         let listener = Arc::new(OnceLock::new());
         let readers = Pool::open(&path)?;
         let writer = Writer::start(conn, Arc::clone(&listener)).map_err(failed)?;
-        Ok(Store { inner: Arc::new(Inner { epoch, path, listener, readers, writer }) })
+        Ok(Store {
+            inner: Arc::new(Inner {
+                epoch,
+                path,
+                listener,
+                readers,
+                writer,
+            }),
+        })
     }
 
     /// A random word made with the database: revisions of one database mean nothing to another.
@@ -48,7 +56,11 @@ impl Store {
     /// The size of the database file with its log, in bytes.
     pub fn size_bytes(&self) -> u64 {
         let wal = self.inner.path.with_extension("db-wal");
-        [self.inner.path.as_path(), &wal].iter().filter_map(|p| p.metadata().ok()).map(|m| m.len()).sum()
+        [self.inner.path.as_path(), &wal]
+            .iter()
+            .filter_map(|p| p.metadata().ok())
+            .map(|m| m.len())
+            .sum()
     }
 
     /// Who hears of commits. Set once, before the first write; a second call changes nothing.
@@ -63,7 +75,9 @@ impl Store {
         F: FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
     {
         let (reply, answer) = tokio::sync::oneshot::channel();
-        self.inner.readers.submit(query, move |result| drop(reply.send(result)))?;
+        self.inner
+            .readers
+            .submit(query, move |result| drop(reply.send(result)))?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
@@ -74,7 +88,9 @@ impl Store {
         F: FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
     {
         let (reply, answer) = std::sync::mpsc::sync_channel(1);
-        self.inner.readers.submit(query, move |result| drop(reply.send(result)))?;
+        self.inner
+            .readers
+            .submit(query, move |result| drop(reply.send(result)))?;
         answer.recv().map_err(|_| StoreError::Closed)?
     }
 
@@ -89,7 +105,9 @@ impl Store {
     {
         let room = self.inner.writer.room(cost_bytes).await?;
         let (reply, answer) = tokio::sync::oneshot::channel();
-        self.inner.writer.submit(lane, Some(room), work, move |result| drop(reply.send(result)))?;
+        self.inner
+            .writer
+            .submit(lane, Some(room), work, move |result| drop(reply.send(result)))?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
@@ -110,7 +128,9 @@ impl Store {
         F: FnOnce(&mut Write<'_>) -> Result<T, StoreError> + Send + 'static,
     {
         let (reply, answer) = std::sync::mpsc::sync_channel(1);
-        self.inner.writer.submit(lane, None, work, move |result| drop(reply.send(result)))?;
+        self.inner
+            .writer
+            .submit(lane, None, work, move |result| drop(reply.send(result)))?;
         Ok(Later(answer))
     }
 

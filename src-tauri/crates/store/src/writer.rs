@@ -108,19 +108,30 @@ impl Writer {
     ) -> Result<Writer, rusqlite::Error> {
         let shared = Arc::new(Shared::default());
         let tally = Tally::load(&conn)?;
-        let state = State { reader: Reader { conn }, tally, listener };
+        let state = State {
+            reader: Reader { conn },
+            tally,
+            listener,
+        };
         let queue = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name("store-write".into())
             .spawn(move || state.run(&queue))
             .map_err(|_| rusqlite::Error::InvalidQuery)?;
         let room = Arc::new(Semaphore::new(QUEUED_KIB_MAX));
-        Ok(Writer { shared, room, thread: Mutex::new(Some(thread)) })
+        Ok(Writer {
+            shared,
+            room,
+            thread: Mutex::new(Some(thread)),
+        })
     }
 
     pub(crate) async fn room(&self, cost_bytes: usize) -> Result<OwnedSemaphorePermit, StoreError> {
         let kib = (cost_bytes / 1024 + 1).min(QUEUED_KIB_MAX) as u32;
-        Arc::clone(&self.room).acquire_many_owned(kib).await.map_err(|_| StoreError::Closed)
+        Arc::clone(&self.room)
+            .acquire_many_owned(kib)
+            .await
+            .map_err(|_| StoreError::Closed)
     }
 
     pub(crate) fn submit<T: Send + 'static>(
@@ -149,7 +160,11 @@ impl Writer {
                 }
             }))
         });
-        let job = Job { work, refuse, _room: room };
+        let job = Job {
+            work,
+            refuse,
+            _room: room,
+        };
         let mut queues = self.shared.lock();
         if queues.closed {
             return Err(StoreError::Closed);
@@ -205,7 +220,8 @@ impl State {
         let began = self.reader.conn.execute_batch("BEGIN IMMEDIATE");
         if let Err(e) = began {
             let detail = e.to_string();
-            jobs.into_iter().for_each(|job| (job.refuse)(StoreError::Commit(detail.clone())));
+            jobs.into_iter()
+                .for_each(|job| (job.refuse)(StoreError::Commit(detail.clone())));
             return;
         }
         let alone = jobs.len() == 1;
@@ -219,7 +235,12 @@ impl State {
         }
         let result = self.commit();
         for (reply, room) in replies {
-            reply(result.as_ref().map(|()| ()).map_err(|e| StoreError::Commit(e.to_string())));
+            reply(
+                result
+                    .as_ref()
+                    .map(|()| ())
+                    .map_err(|e| StoreError::Commit(e.to_string())),
+            );
             drop(room);
         }
     }
@@ -230,13 +251,20 @@ impl State {
         if !alone {
             conn.prepare_cached("SAVEPOINT job")?.execute([])?;
         }
-        let mut write = Write { conn, tally: &mut self.tally };
+        let mut write = Write {
+            conn,
+            tally: &mut self.tally,
+        };
         let result = catch_unwind(AssertUnwindSafe(|| work(&mut write))).unwrap_or(Err(StoreError::Panicked));
         if result.is_err() {
             self.tally.undo(mark);
             // Alone in its transaction, its writes go with a rollback of everything; a fresh one follows so that
             // the commit below finds one.
-            let undo = if alone { "ROLLBACK; BEGIN IMMEDIATE" } else { "ROLLBACK TO job; RELEASE job" };
+            let undo = if alone {
+                "ROLLBACK; BEGIN IMMEDIATE"
+            } else {
+                "ROLLBACK TO job; RELEASE job"
+            };
             conn.execute_batch(undo)?;
         } else if !alone {
             conn.prepare_cached("RELEASE job")?.execute([])?;
@@ -282,6 +310,9 @@ fn next_group(shared: &Shared, live_was_last: bool) -> Option<(Vec<Job>, bool)> 
         if queues.closed {
             return None;
         }
-        queues = shared.arrived.wait(queues).unwrap_or_else(PoisonError::into_inner);
+        queues = shared
+            .arrived
+            .wait(queues)
+            .unwrap_or_else(PoisonError::into_inner);
     }
 }

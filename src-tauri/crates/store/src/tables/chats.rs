@@ -32,16 +32,40 @@ impl Reader {
         self.chats_where("WHERE c.rev > ?1", since.0)
     }
 
+    /// The chats of a source: id and key.
+    pub fn chat_keys(&self, source: &str) -> Result<Vec<(ChatId, String)>, StoreError> {
+        let mut query = self
+            .conn
+            .prepare_cached("SELECT id, key FROM chats WHERE source = ?1 ORDER BY id")?;
+        let rows = query.query_map([source], |row| Ok((ChatId(row.get(0)?), row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The keys of those who wrote in a chat.
+    pub fn member_keys(&self, chat: ChatId) -> Result<Vec<String>, StoreError> {
+        let mut query = self.conn.prepare_cached(
+            "SELECT i.key FROM chat_members m JOIN identities i ON i.id = m.identity_id WHERE m.chat_id = ?1",
+        )?;
+        let rows = query.query_map([chat.0], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// How many chats and messages there are.
     pub fn counts(&self) -> Result<(i64, i64), StoreError> {
-        let mut query = self.conn.prepare_cached("SELECT count(*), ifnull(sum(message_count), 0) FROM chats")?;
+        let mut query = self
+            .conn
+            .prepare_cached("SELECT count(*), ifnull(sum(message_count), 0) FROM chats")?;
         Ok(query.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?)
     }
 
     fn chats_where(&self, condition: &str, value: i64) -> Result<Vec<Chat>, StoreError> {
         debug_assert_eq!(EXCERPT_CHARS, 120, "the query spells it out");
         let mut query = self.conn.prepare_cached(&format!("{CHAT} {condition}"))?;
-        let rows = if condition.contains("?1") { query.query_map([value], chat)? } else { query.query_map([], chat)? };
+        let rows = if condition.contains("?1") {
+            query.query_map([value], chat)?
+        } else {
+            query.query_map([], chat)?
+        };
         let mut chats = rows.collect::<Result<Vec<Chat>, _>>()?;
         for chat in &mut chats {
             chat.participants = self.participants(chat.id)?;
@@ -59,7 +83,11 @@ impl Reader {
              WHERE m.chat_id = ?1 ORDER BY m.message_count DESC, c.id LIMIT ?2",
         )?;
         let rows = query.query_map(params![chat.0, PARTICIPANTS_SHOWN as i64], |row| {
-            Ok(Participant { id: ContactId(row.get(0)?), name: row.get(1)?, is_me: row.get(2)? })
+            Ok(Participant {
+                id: ContactId(row.get(0)?),
+                name: row.get(1)?,
+                is_me: row.get(2)?,
+            })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
@@ -91,8 +119,17 @@ fn chat(row: &Row<'_>) -> rusqlite::Result<Chat> {
 
 /// A chat without a title is called by those in it, the user left out where others remain.
 fn made_up_title(chat: &Chat) -> String {
-    let others: Vec<&str> = chat.participants.iter().filter(|p| !p.is_me).map(|p| p.name.as_str()).collect();
-    let names = if others.is_empty() { chat.participants.iter().map(|p| p.name.as_str()).collect() } else { others };
+    let others: Vec<&str> = chat
+        .participants
+        .iter()
+        .filter(|p| !p.is_me)
+        .map(|p| p.name.as_str())
+        .collect();
+    let names = if others.is_empty() {
+        chat.participants.iter().map(|p| p.name.as_str()).collect()
+    } else {
+        others
+    };
     match names.as_slice() {
         [] => "Untitled chat".into(),
         [one] => (*one).into(),
@@ -105,8 +142,8 @@ impl Write<'_> {
     /// The chat `key` of `source`, made when it is new. A `title` that differs from the stored one replaces it.
     pub fn chat(&mut self, source: &str, key: &str, title: Option<&str>) -> Result<ChatId, StoreError> {
         let title = title.filter(|t| !t.is_empty());
-        let slot = (source.to_owned(), key.to_owned());
-        let (id, old) = match self.tally.chat_ids.get(&slot) {
+        let (id, old) = match self.tally.chats.get(source, key) {
+            Some((id, old)) if title.is_none() || old.as_deref() == title => return Ok(*id),
             Some(known) => known.clone(),
             None => match self.load_chat(source, key)? {
                 Some(known) => known,
@@ -115,16 +152,23 @@ impl Write<'_> {
         };
         let stays = title.is_none() || old.as_deref() == title;
         if !stays {
-            self.conn.prepare_cached("UPDATE chats SET title = ?2 WHERE id = ?1")?.execute(params![id.0, title])?;
+            self.conn
+                .prepare_cached("UPDATE chats SET title = ?2 WHERE id = ?1")?
+                .execute(params![id.0, title])?;
             self.note_chat_change(id)?;
         }
-        self.tally.chat_ids.insert(slot, (id, if stays { old } else { title.map(Into::into) }));
+        let title = if stays { old } else { title.map(Into::into) };
+        self.tally.chats.insert(source, key, (id, title));
         Ok(id)
     }
 
     fn load_chat(&self, source: &str, key: &str) -> Result<Option<(ChatId, Option<String>)>, StoreError> {
-        let mut query = self.conn.prepare_cached("SELECT id, title FROM chats WHERE source = ?1 AND key = ?2")?;
-        Ok(query.query_row([source, key], |row| Ok((ChatId(row.get(0)?), row.get(1)?))).optional()?)
+        let mut query = self
+            .conn
+            .prepare_cached("SELECT id, title FROM chats WHERE source = ?1 AND key = ?2")?;
+        Ok(query
+            .query_row([source, key], |row| Ok((ChatId(row.get(0)?), row.get(1)?)))
+            .optional()?)
     }
 
     fn make_chat(&mut self, source: &str, key: &str, title: Option<&str>) -> Result<ChatId, StoreError> {

@@ -34,7 +34,11 @@ impl Reader {
     /// One contact.
     pub fn contact(&self, id: ContactId) -> Result<Option<Contact>, StoreError> {
         let sql = format!("{CONTACT} WHERE c.id = ?1");
-        Ok(self.conn.prepare_cached(&sql)?.query_row([id.0], contact).optional()?)
+        Ok(self
+            .conn
+            .prepare_cached(&sql)?
+            .query_row([id.0], contact)
+            .optional()?)
     }
 
     /// Contacts whose fields changed after `since`, in no particular order.
@@ -63,7 +67,12 @@ fn contact(row: &Row<'_>) -> rusqlite::Result<Contact> {
         is_me: row.get(2)?,
         message_count: row.get(3)?,
         last_message_time: super::messages::time(row.get(4)?),
-        sources: sources.unwrap_or_default().split(',').filter(|s| !s.is_empty()).map(Into::into).collect(),
+        sources: sources
+            .unwrap_or_default()
+            .split(',')
+            .filter(|s| !s.is_empty())
+            .map(Into::into)
+            .collect(),
     })
 }
 
@@ -80,9 +89,11 @@ impl Write<'_> {
         is_me: bool,
         sent_us: i64,
     ) -> Result<(IdentityId, ContactId), StoreError> {
-        let cached = self.tally.identities.get(&(source.to_owned(), key.to_owned()));
-        let mut identity = match cached {
-            Some(identity) => identity.clone(),
+        let mut identity = match self.tally.identities.get(source, key) {
+            Some(known) if known.name == name && (known.is_me || !is_me) => {
+                return Ok((known.id, known.contact));
+            }
+            Some(known) => known.clone(),
             None => match self.load_identity(source, key)? {
                 Some(identity) => identity,
                 None => self.make_identity(source, key, name, is_me)?,
@@ -96,7 +107,7 @@ impl Write<'_> {
             identity.is_me = true;
         }
         let ids = (identity.id, identity.contact);
-        self.tally.identities.insert((source.to_owned(), key.to_owned()), identity);
+        self.tally.identities.insert(source, key, identity);
         Ok(ids)
     }
 
@@ -109,7 +120,7 @@ impl Write<'_> {
         if changed == 0 {
             return Err(StoreError::Missing("this contact"));
         }
-        self.tally.identities.retain(|_, identity| identity.contact != id);
+        self.tally.identities.clear();
         self.note_contact_change(id)
     }
 
@@ -129,7 +140,13 @@ impl Write<'_> {
         Ok(found.optional()?)
     }
 
-    fn make_identity(&mut self, source: &str, key: &str, name: &str, is_me: bool) -> Result<Identity, StoreError> {
+    fn make_identity(
+        &mut self,
+        source: &str,
+        key: &str,
+        name: &str,
+        is_me: bool,
+    ) -> Result<Identity, StoreError> {
         self.conn
             .prepare_cached("INSERT INTO contacts (name, is_me) VALUES (?1, ?2)")?
             .execute(params![name, is_me])?;
@@ -139,11 +156,18 @@ impl Write<'_> {
             .execute(params![source, key, name, contact.0])?;
         let id = IdentityId(self.conn.last_insert_rowid());
         self.note_contact_change(contact)?;
-        Ok(Identity { id, contact, name: name.to_owned(), is_me })
+        Ok(Identity {
+            id,
+            contact,
+            name: name.to_owned(),
+            is_me,
+        })
     }
 
     fn is_newer(&self, contact: ContactId, sent_us: i64) -> Result<bool, StoreError> {
-        let mut query = self.conn.prepare_cached("SELECT ifnull(last_message_us, ?2) <= ?2 FROM contacts WHERE id = ?1")?;
+        let mut query = self
+            .conn
+            .prepare_cached("SELECT ifnull(last_message_us, ?2) <= ?2 FROM contacts WHERE id = ?1")?;
         Ok(query.query_row(params![contact.0, sent_us], |row| row.get(0))?)
     }
 

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use chatstats_model::{
-    Import, ImportId, ImportOptions, ImportProgress, ImportReceipt, ImportState, LeftOut, LeftOutPage, Timestamp,
+    Import, ImportId, ImportOptions, ImportProgress, ImportReceipt, ImportState, LeftOut, LeftOutPage,
+    Timestamp,
 };
 use rusqlite::{OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -42,8 +43,7 @@ pub struct ImportRow {
     pub checkpoint: ImportCheckpoint,
 }
 
-const IMPORT: &str =
-    "SELECT id, state, created_us, finished_us, options, paths, owned, receipt, checkpoint, error FROM imports";
+const IMPORT: &str = "SELECT id, state, created_us, finished_us, options, paths, owned, receipt, checkpoint, error FROM imports";
 
 impl Reader {
     /// The newest imports, the newest first.
@@ -64,15 +64,24 @@ impl Reader {
 
     /// What an import left out.
     pub fn left_out(&self, id: ImportId, offset: u64, limit: u64) -> Result<LeftOutPage, StoreError> {
-        let mut count = self.conn.prepare_cached("SELECT count(*) FROM import_left_out WHERE import_id = ?1")?;
+        let mut count = self
+            .conn
+            .prepare_cached("SELECT count(*) FROM import_left_out WHERE import_id = ?1")?;
         let total: i64 = count.query_row([id.0], |row| row.get(0))?;
         let mut page = self.conn.prepare_cached(
             "SELECT place, reason, excerpt FROM import_left_out WHERE import_id = ?1 ORDER BY id LIMIT ?2 OFFSET ?3",
         )?;
         let rows = page.query_map(params![id.0, limit as i64, offset as i64], |row| {
-            Ok(LeftOut { place: row.get(0)?, reason: row.get(1)?, excerpt: row.get(2)? })
+            Ok(LeftOut {
+                place: row.get(0)?,
+                reason: row.get(1)?,
+                excerpt: row.get(2)?,
+            })
         })?;
-        Ok(LeftOutPage { left_out: rows.collect::<Result<_, _>>()?, total: total as u64 })
+        Ok(LeftOutPage {
+            left_out: rows.collect::<Result<_, _>>()?,
+            total: total as u64,
+        })
     }
 
     fn import_rows(&self, condition: &str, value: i64) -> Result<Vec<ImportRow>, StoreError> {
@@ -86,7 +95,10 @@ fn import(row: &Row<'_>) -> rusqlite::Result<ImportRow> {
     let paths: Vec<PathBuf> = json(row, 5)?;
     let receipt: ImportReceipt = json(row, 7)?;
     let name = |path: &PathBuf| {
-        path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned())
+        path.file_name().map_or_else(
+            || path.display().to_string(),
+            |n| n.to_string_lossy().into_owned(),
+        )
     };
     Ok(ImportRow {
         import: Import {
@@ -96,7 +108,10 @@ fn import(row: &Row<'_>) -> rusqlite::Result<ImportRow> {
             names: paths.iter().map(name).collect(),
             created_at: super::messages::time(row.get(2)?).unwrap_or_default(),
             finished_at: super::messages::time(row.get(3)?),
-            progress: ImportProgress { counts: receipt.totals, ..ImportProgress::default() },
+            progress: ImportProgress {
+                counts: receipt.totals,
+                ..ImportProgress::default()
+            },
             receipt,
             error: row.get(9)?,
         },
@@ -110,7 +125,9 @@ fn import(row: &Row<'_>) -> rusqlite::Result<ImportRow> {
 /// refuse the list.
 fn json<T: DeserializeOwned + Default>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
     let text: Option<String> = row.get(column)?;
-    Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+    Ok(text
+        .and_then(|text| serde_json::from_str(&text).ok())
+        .unwrap_or_default())
 }
 
 const STATES: [(ImportState, &str); 6] = [
@@ -123,11 +140,17 @@ const STATES: [(ImportState, &str); 6] = [
 ];
 
 fn state(word: &str) -> ImportState {
-    STATES.iter().find(|(_, w)| *w == word).map_or(ImportState::Interrupted, |(state, _)| *state)
+    STATES
+        .iter()
+        .find(|(_, w)| *w == word)
+        .map_or(ImportState::Interrupted, |(state, _)| *state)
 }
 
 fn state_word(state: ImportState) -> &'static str {
-    STATES.iter().find(|(s, _)| *s == state).map_or("interrupted", |(_, word)| word)
+    STATES
+        .iter()
+        .find(|(s, _)| *s == state)
+        .map_or("interrupted", |(_, word)| word)
 }
 
 fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<String, StoreError> {
@@ -151,6 +174,17 @@ impl Write<'_> {
         Ok(ImportId(self.conn.last_insert_rowid()))
     }
 
+    /// An import starts at its beginning, maybe not for the first time.
+    pub fn start_import(&mut self, id: ImportId) -> Result<(), StoreError> {
+        self.conn
+            .prepare_cached("UPDATE imports SET state = 'running', receipt = '{}' WHERE id = ?1")?
+            .execute([id.0])?;
+        self.conn
+            .prepare_cached("DELETE FROM import_left_out WHERE import_id = ?1")?
+            .execute([id.0])?;
+        Ok(())
+    }
+
     /// How far an import got, and what it left out since the last time.
     pub fn advance_import(
         &mut self,
@@ -160,11 +194,13 @@ impl Write<'_> {
         left_out: &[LeftOut],
     ) -> Result<(), StoreError> {
         self.conn
-            .prepare_cached("UPDATE imports SET state = 'running', receipt = ?2, checkpoint = ?3 WHERE id = ?1")?
+            .prepare_cached(
+                "UPDATE imports SET state = 'running', receipt = ?2, checkpoint = ?3 WHERE id = ?1",
+            )?
             .execute(params![id.0, to_json(receipt)?, to_json(checkpoint)?])?;
-        let mut insert = self
-            .conn
-            .prepare_cached("INSERT INTO import_left_out (import_id, place, reason, excerpt) VALUES (?1, ?2, ?3, ?4)")?;
+        let mut insert = self.conn.prepare_cached(
+            "INSERT INTO import_left_out (import_id, place, reason, excerpt) VALUES (?1, ?2, ?3, ?4)",
+        )?;
         for piece in left_out {
             insert.execute(params![id.0, piece.place, piece.reason, piece.excerpt])?;
         }
@@ -181,14 +217,26 @@ impl Write<'_> {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.conn
-            .prepare_cached("UPDATE imports SET state = ?2, receipt = ?3, error = ?4, finished_us = ?5 WHERE id = ?1")?
-            .execute(params![id.0, state_word(state), to_json(receipt)?, error, now.as_micros()])?;
+            .prepare_cached(
+                "UPDATE imports SET state = ?2, receipt = ?3, error = ?4, finished_us = ?5 WHERE id = ?1",
+            )?
+            .execute(params![
+                id.0,
+                state_word(state),
+                to_json(receipt)?,
+                error,
+                now.as_micros()
+            ])?;
         Ok(())
     }
 
     /// The import's state as it is stored.
     pub fn import_state(&self, id: ImportId) -> Result<Option<ImportState>, StoreError> {
-        let mut query = self.conn.prepare_cached("SELECT state FROM imports WHERE id = ?1")?;
-        Ok(query.query_row([id.0], |row| Ok(state(&row.get::<_, String>(0)?))).optional()?)
+        let mut query = self
+            .conn
+            .prepare_cached("SELECT state FROM imports WHERE id = ?1")?;
+        Ok(query
+            .query_row([id.0], |row| Ok(state(&row.get::<_, String>(0)?)))
+            .optional()?)
     }
 }

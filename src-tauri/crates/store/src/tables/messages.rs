@@ -11,7 +11,8 @@ use crate::{Reader, StoreError, Write};
 /// The longest key of a message, in bytes. Sources' ids are far shorter; a longer one would bloat the index.
 pub const KEY_BYTES_MAX: usize = 1024;
 
-const MESSAGE: &str = "SELECT m.id, m.chat_id, c.id, c.name, m.from_me OR ifnull(c.is_me, 0), m.content, m.sent_us, m.kind,
+const MESSAGE: &str =
+    "SELECT m.id, m.chat_id, c.id, c.name, m.from_me OR ifnull(c.is_me, 0), m.content, m.sent_us, m.kind,
         CASE WHEN m.reply_key IS NOT NULL
              THEN (SELECT r.id FROM messages r WHERE r.chat_id = m.chat_id AND r.key = m.reply_key) END,
         m.edited_us, m.extra
@@ -55,9 +56,16 @@ impl Reader {
     /// The chat's size and the newest revision, of one moment; none if there is no such chat.
     pub fn snapshot_chat(&self, chat: ChatId) -> Result<Option<ChatPosition>, StoreError> {
         self.consistent(|reader| {
-            let mut query = reader.conn.prepare_cached("SELECT message_count FROM chats WHERE id = ?1")?;
-            let Some(total) = query.query_row([chat.0], |row| row.get(0)).optional()? else { return Ok(None) };
-            Ok(Some(ChatPosition { total, up_to: reader.position()? }))
+            let mut query = reader
+                .conn
+                .prepare_cached("SELECT message_count FROM chats WHERE id = ?1")?;
+            let Some(total) = query.query_row([chat.0], |row| row.get(0)).optional()? else {
+                return Ok(None);
+            };
+            Ok(Some(ChatPosition {
+                total,
+                up_to: reader.position()?,
+            }))
         })
     }
 
@@ -85,7 +93,9 @@ impl Reader {
              ORDER BY sent_us DESC, id DESC LIMIT 1 OFFSET ?3",
         )?;
         let found = query
-            .query_row(params![chat.0, up_to.0, last as i64], |row| Ok((row.get(0)?, MessageId(row.get(1)?))))
+            .query_row(params![chat.0, up_to.0, last as i64], |row| {
+                Ok((row.get(0)?, MessageId(row.get(1)?)))
+            })
             .optional()?;
         Ok(found.and_then(|(us, id)| Some((Timestamp::from_micros(us)?, id))))
     }
@@ -121,23 +131,48 @@ impl Reader {
     }
 
     /// A page of at most `limit` messages; none if there is no such chat, or the anchor is not in it.
-    pub fn page(&self, chat: ChatId, anchor: Anchor, limit: usize) -> Result<Option<MessagePage>, StoreError> {
+    pub fn page(
+        &self,
+        chat: ChatId,
+        anchor: Anchor,
+        limit: usize,
+    ) -> Result<Option<MessagePage>, StoreError> {
         self.consistent(|reader| {
-            let mut query = reader.conn.prepare_cached("SELECT message_count FROM chats WHERE id = ?1")?;
-            let Some(total) = query.query_row([chat.0], |row| row.get(0)).optional()? else { return Ok(None) };
-            let Some((messages, has_before, has_after)) = reader.window(chat, anchor, limit)? else { return Ok(None) };
-            Ok(Some(MessagePage { messages, has_before, has_after, total }))
+            let mut query = reader
+                .conn
+                .prepare_cached("SELECT message_count FROM chats WHERE id = ?1")?;
+            let Some(total) = query.query_row([chat.0], |row| row.get(0)).optional()? else {
+                return Ok(None);
+            };
+            let Some((messages, has_before, has_after)) = reader.window(chat, anchor, limit)? else {
+                return Ok(None);
+            };
+            Ok(Some(MessagePage {
+                messages,
+                has_before,
+                has_after,
+                total,
+            }))
         })
     }
 
-    /// How many of `keys` the chat holds.
-    pub fn count_keys(&self, chat: ChatId, keys: &[Vec<u8>]) -> Result<usize, StoreError> {
-        let mut query = self.conn.prepare_cached("SELECT 1 FROM messages WHERE chat_id = ?1 AND key = ?2")?;
-        let mut found = 0;
-        for key in keys {
-            found += usize::from(query.exists(params![chat.0, key])?);
-        }
-        Ok(found)
+    /// Which of `keys` the chat holds.
+    pub fn has_keys(&self, chat: ChatId, keys: &[Vec<u8>]) -> Result<Vec<bool>, StoreError> {
+        let mut query = self
+            .conn
+            .prepare_cached("SELECT 1 FROM messages WHERE chat_id = ?1 AND key = ?2")?;
+        keys.iter()
+            .map(|key| Ok(query.exists(params![chat.0, key])?))
+            .collect()
+    }
+
+    /// The times of the chat's oldest and newest message.
+    pub fn time_range(&self, chat: ChatId) -> Result<Option<(Timestamp, Timestamp)>, StoreError> {
+        let mut query = self.conn.prepare_cached(
+            "SELECT (SELECT min(sent_us) FROM messages WHERE chat_id = ?1), (SELECT max(sent_us) FROM messages WHERE chat_id = ?1)",
+        )?;
+        let (first, last) = query.query_row([chat.0], |row| Ok((time(row.get(0)?), time(row.get(1)?))))?;
+        Ok(first.zip(last))
     }
 
     /// The keys of the senders of the chat's messages whose key starts with `prefix`, at most `limit`.
@@ -177,7 +212,11 @@ impl Reader {
             Anchor::Around(_) | Anchor::At(_) => (half, limit - half),
         };
         // `Around` includes the message itself: it is the first of those after the place just before it.
-        let from = if matches!(anchor, Anchor::Around(_)) { (place.0, place.1 - 1) } else { place };
+        let from = if matches!(anchor, Anchor::Around(_)) {
+            (place.0, place.1 - 1)
+        } else {
+            place
+        };
         let mut newer = self.forward(chat, from, i64::MAX, after + 1)?;
         let mut older = self.backward(chat, place, before + 1)?;
         let has_after = newer.len() > after;
@@ -190,13 +229,23 @@ impl Reader {
     }
 
     fn place(&self, chat: ChatId, id: MessageId) -> Result<Option<Place>, StoreError> {
-        let mut query = self.conn.prepare_cached("SELECT sent_us, id FROM messages WHERE id = ?1 AND chat_id = ?2")?;
-        Ok(query.query_row([id.0, chat.0], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
+        let mut query = self
+            .conn
+            .prepare_cached("SELECT sent_us, id FROM messages WHERE id = ?1 AND chat_id = ?2")?;
+        Ok(query
+            .query_row([id.0, chat.0], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?)
     }
 
     // The order (sent_us, id) is walked in two steps, the rest of one instant and then later instants: SQLite
     // would seek only to the instant, and a million messages may share one.
-    fn forward(&self, chat: ChatId, after: Place, up_to: i64, limit: usize) -> Result<Vec<Message>, StoreError> {
+    fn forward(
+        &self,
+        chat: ChatId,
+        after: Place,
+        up_to: i64,
+        limit: usize,
+    ) -> Result<Vec<Message>, StoreError> {
         let mut messages = self.select(
             "WHERE m.chat_id = ?1 AND m.sent_us = ?2 AND m.id > ?3 AND m.id <= ?4 ORDER BY m.id LIMIT ?5",
             &[chat.0, after.0, after.1, up_to, limit as i64],
@@ -238,7 +287,9 @@ impl Reader {
 
 fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
     let extra: Option<String> = row.get(10)?;
-    let extra: Extra = extra.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
+    let extra: Extra = extra
+        .and_then(|json| serde_json::from_str(&json).ok())
+        .unwrap_or_default();
     Ok(Message {
         id: MessageId(row.get(0)?),
         chat_id: ChatId(row.get(1)?),
@@ -262,10 +313,20 @@ pub(crate) fn time(us: Option<i64>) -> Option<Timestamp> {
     us.and_then(Timestamp::from_micros)
 }
 
-const KINDS: [Kind; 6] = [Kind::Text, Kind::Media, Kind::Call, Kind::System, Kind::Deleted, Kind::Other];
+const KINDS: [Kind; 6] = [
+    Kind::Text,
+    Kind::Media,
+    Kind::Call,
+    Kind::System,
+    Kind::Deleted,
+    Kind::Other,
+];
 
 pub(crate) fn kind(number: i64) -> Kind {
-    usize::try_from(number).ok().and_then(|n| KINDS.get(n).copied()).unwrap_or(Kind::Other)
+    usize::try_from(number)
+        .ok()
+        .and_then(|n| KINDS.get(n).copied())
+        .unwrap_or(Kind::Other)
 }
 
 fn kind_number(kind: Kind) -> i64 {
@@ -313,11 +374,15 @@ impl Write<'_> {
     /// stored one.
     pub fn put(&mut self, chat: ChatId, message: &NewMessage<'_>) -> Result<Put, StoreError> {
         if message.key.len() > KEY_BYTES_MAX {
-            let detail = format!("A message's key has {} bytes; at most {KEY_BYTES_MAX} are taken.", message.key.len());
+            let detail = format!(
+                "A message's key has {} bytes; at most {KEY_BYTES_MAX} are taken.",
+                message.key.len()
+            );
             return Err(StoreError::Invalid(detail));
         }
         let has_extra = !message.reactions.is_empty() || !message.attachments.is_empty();
-        let extra = has_extra.then(|| serde_json::to_string(&(message.reactions, message.attachments)).unwrap_or_default());
+        let extra = has_extra
+            .then(|| serde_json::to_string(&(message.reactions, message.attachments)).unwrap_or_default());
         let id = self.tally.next_rev();
         let inserted = self
             .conn
@@ -343,36 +408,56 @@ impl Write<'_> {
             return self.change(chat, message, extra);
         }
         self.index(id, chat, message.content)?;
-        self.tally.inserted(chat, message.sender, message.sent.as_micros(), id);
+        self.tally
+            .inserted(chat, message.sender, message.sent.as_micros(), id);
         Ok(Put::Inserted(MessageId(id)))
     }
 
-    fn change(&mut self, chat: ChatId, message: &NewMessage<'_>, extra: Option<String>) -> Result<Put, StoreError> {
+    fn change(
+        &mut self,
+        chat: ChatId,
+        message: &NewMessage<'_>,
+        extra: Option<String>,
+    ) -> Result<Put, StoreError> {
         let edited_us = message.edited.map(Timestamp::as_micros);
         let mut query = self.conn.prepare_cached(
             "SELECT id, content, edited_us, extra, kind FROM messages WHERE chat_id = ?1 AND key = ?2",
         )?;
-        let (id, content, old_edit, old_extra, old_kind) = query.query_row(params![chat.0, message.key], |row| {
-            let text = (row.get::<_, String>(1)?, row.get::<_, Option<i64>>(2)?);
-            Ok((row.get::<_, i64>(0)?, text.0, text.1, row.get::<_, Option<String>>(3)?, row.get::<_, i64>(4)?))
-        })?;
+        let (id, content, old_edit, old_extra, old_kind) =
+            query.query_row(params![chat.0, message.key], |row| {
+                let text = (row.get::<_, String>(1)?, row.get::<_, Option<i64>>(2)?);
+                Ok((
+                    row.get::<_, i64>(0)?,
+                    text.0,
+                    text.1,
+                    row.get::<_, Option<String>>(3)?,
+                    row.get::<_, i64>(4)?,
+                ))
+            })?;
         drop(query);
         // An export from before the edit is older news; one of the same moment may have other reactions.
         if edited_us < old_edit || (edited_us == old_edit && extra == old_extra) {
             return Ok(Put::Unchanged);
         }
         let is_edit = edited_us > old_edit;
-        let (new_content, new_kind) =
-            if is_edit { (message.content, kind_number(message.kind)) } else { (content.as_str(), old_kind) };
+        let (new_content, new_kind) = if is_edit {
+            (message.content, kind_number(message.kind))
+        } else {
+            (content.as_str(), old_kind)
+        };
         self.conn
-            .prepare_cached("UPDATE messages SET content = ?2, edited_us = ?3, extra = ?4, kind = ?5 WHERE id = ?1")?
+            .prepare_cached(
+                "UPDATE messages SET content = ?2, edited_us = ?3, extra = ?4, kind = ?5 WHERE id = ?1",
+            )?
             .execute(params![id, new_content, edited_us, extra, new_kind])?;
         if new_content != content {
             self.unindex(id, chat, &content)?;
             self.index(id, chat, new_content)?;
         }
         let rev = self.tally.next_rev();
-        self.conn.prepare_cached("DELETE FROM changes WHERE message_id = ?1")?.execute([id])?;
+        self.conn
+            .prepare_cached("DELETE FROM changes WHERE message_id = ?1")?
+            .execute([id])?;
         self.conn
             .prepare_cached("INSERT INTO changes (rev, chat_id, message_id) VALUES (?1, ?2, ?3)")?
             .execute(params![rev, chat.0, id])?;

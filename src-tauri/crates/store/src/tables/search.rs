@@ -32,14 +32,23 @@ impl Reader {
     /// Messages that hold all the words, the newest first.
     pub fn search(&self, query: &SearchQuery) -> Result<SearchPage, StoreError> {
         let Some(expression) = expression(&query.text, query.chat) else {
-            return Ok(SearchPage { hits: Vec::new(), more: false });
+            return Ok(SearchPage {
+                hits: Vec::new(),
+                more: false,
+            });
         };
         self.consistent(|reader| {
             let mut ids = reader.hit_ids(&expression, query)?;
             let more = ids.len() > query.limit;
             ids.truncate(query.limit);
-            let hits = ids.into_iter().map(|id| reader.hit(id, &expression)).collect::<Result<Vec<_>, _>>()?;
-            Ok(SearchPage { hits: hits.into_iter().flatten().collect(), more })
+            let hits = ids
+                .into_iter()
+                .map(|id| reader.hit(id, &expression))
+                .collect::<Result<Vec<_>, _>>()?;
+            Ok(SearchPage {
+                hits: hits.into_iter().flatten().collect(),
+                more,
+            })
         })
     }
 
@@ -59,18 +68,30 @@ impl Reader {
             let ids = page.query_map(params![expression, before, wanted as i64], |row| row.get(0))?;
             return Ok(ids.collect::<Result<_, _>>()?);
         }
-        let mut sent = self.conn.prepare_cached("SELECT sent_us FROM messages WHERE id = ?1")?;
+        let mut sent = self
+            .conn
+            .prepare_cached("SELECT sent_us FROM messages WHERE id = ?1")?;
         let mut placed = Vec::with_capacity(all.len());
         for id in all {
             placed.push((sent.query_row([id], |row| row.get::<_, i64>(0))?, id));
         }
         placed.sort_unstable_by(|a, b| b.cmp(a));
-        let start = query.before.and_then(|last| placed.iter().position(|(_, id)| *id == last.0)).map_or(0, |at| at + 1);
-        Ok(placed.into_iter().skip(start).take(wanted).map(|(_, id)| id).collect())
+        let start = query
+            .before
+            .and_then(|last| placed.iter().position(|(_, id)| *id == last.0))
+            .map_or(0, |at| at + 1);
+        Ok(placed
+            .into_iter()
+            .skip(start)
+            .take(wanted)
+            .map(|(_, id)| id)
+            .collect())
     }
 
     fn hit(&self, id: i64, expression: &str) -> Result<Option<SearchHit>, StoreError> {
-        let Some(message) = self.select("WHERE m.id = ?1", &[id])?.pop() else { return Ok(None) };
+        let Some(message) = self.select("WHERE m.id = ?1", &[id])?.pop() else {
+            return Ok(None);
+        };
         let snippet = self
             .conn
             .prepare_cached(
@@ -80,8 +101,15 @@ impl Reader {
             .query_row(params![expression, id, SNIPPET_WORDS], |row| row.get(0))
             .optional()?
             .unwrap_or_default();
-        let chat_title = self.chat(message.chat_id)?.map(|chat| chat.title).unwrap_or_default();
-        Ok(Some(SearchHit { message, chat_title, snippet }))
+        let chat_title = self
+            .chat(message.chat_id)?
+            .map(|chat| chat.title)
+            .unwrap_or_default();
+        Ok(Some(SearchHit {
+            message,
+            chat_title,
+            snippet,
+        }))
     }
 }
 
@@ -89,7 +117,10 @@ impl Reader {
 fn expression(text: &str, chat: Option<ChatId>) -> Option<String> {
     // A word needs a letter or digit: the tokenizer drops everything else, and an empty phrase matches nothing.
     let words = text.split(|c: char| c.is_whitespace() || c == '"' || c == '\0');
-    let words: Vec<&str> = words.filter(|w| w.chars().any(char::is_alphanumeric)).take(WORDS_MAX).collect();
+    let words: Vec<&str> = words
+        .filter(|w| w.chars().any(char::is_alphanumeric))
+        .take(WORDS_MAX)
+        .collect();
     if words.is_empty() {
         return None;
     }

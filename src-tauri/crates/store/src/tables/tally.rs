@@ -65,8 +65,43 @@ pub(crate) struct Tally {
     published: Vec<Published>,
     job_start: usize,
     /// Rows read or made; dropped whole when a job fails, since they may have gone with it.
-    pub(crate) chat_ids: HashMap<(String, String), (ChatId, Option<String>)>,
-    pub(crate) identities: HashMap<(String, String), Identity>,
+    pub(crate) chats: Remembered<(ChatId, Option<String>)>,
+    pub(crate) identities: Remembered<Identity>,
+}
+
+/// Rows by source and key, found without building an owned key.
+#[derive(Debug)]
+pub(crate) struct Remembered<T>(HashMap<String, HashMap<String, T>>);
+
+impl<T> Default for Remembered<T> {
+    fn default() -> Self {
+        Remembered(HashMap::new())
+    }
+}
+
+impl<T> Remembered<T> {
+    pub(crate) fn get(&self, source: &str, key: &str) -> Option<&T> {
+        self.0.get(source)?.get(key)
+    }
+
+    pub(crate) fn insert(&mut self, source: &str, key: &str, row: T) {
+        if let Some(known) = self.0.get_mut(source).and_then(|keys| keys.get_mut(key)) {
+            *known = row;
+        } else {
+            self.0
+                .entry(source.to_owned())
+                .or_default()
+                .insert(key.to_owned(), row);
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    fn len(&self) -> usize {
+        self.0.values().map(HashMap::len).sum()
+    }
 }
 
 /// Where a job began: the publishes and the newest revision before it.
@@ -75,7 +110,11 @@ pub(crate) struct Mark(usize, i64);
 impl Tally {
     pub(crate) fn load(conn: &Connection) -> Result<Tally, rusqlite::Error> {
         let newest = newest_rev(conn)?.0;
-        Ok(Tally { next_rev: newest + 1, newest, ..Tally::default() })
+        Ok(Tally {
+            next_rev: newest + 1,
+            newest,
+            ..Tally::default()
+        })
     }
 
     /// A job begins: what it adds can be taken back with [`Tally::undo`].
@@ -90,7 +129,7 @@ impl Tally {
         self.job.clear();
         self.published.truncate(mark.0);
         self.newest = mark.1;
-        self.chat_ids.clear();
+        self.chats.clear();
         self.identities.clear();
     }
 
@@ -150,7 +189,12 @@ impl Tally {
             last.changes |= changes;
             return;
         }
-        self.published.push(Published { chat_id, first: Rev(rev), last: Rev(rev), changes });
+        self.published.push(Published {
+            chat_id,
+            first: Rev(rev),
+            last: Rev(rev),
+            changes,
+        });
     }
 
     /// Writes the sums. The caller commits.
@@ -167,7 +211,13 @@ impl Tally {
              WHERE id = ?1",
         )?;
         for (id, growth) in &sums.chats {
-            chat.execute(params![id.0, growth.messages, rev, growth.newest.map(|n| n.0), growth.newest.map(|n| n.1)])?;
+            chat.execute(params![
+                id.0,
+                growth.messages,
+                rev,
+                growth.newest.map(|n| n.0),
+                growth.newest.map(|n| n.1)
+            ])?;
         }
         let mut contact = conn.prepare_cached(
             "UPDATE contacts SET message_count = message_count + ?2, rev = ?3,
@@ -197,8 +247,8 @@ impl Tally {
             rev: Rev(self.newest),
         };
         self.job_start = 0;
-        if self.chat_ids.len() + self.identities.len() > REMEMBERED_MAX {
-            self.chat_ids.clear();
+        if self.chats.len() + self.identities.len() > REMEMBERED_MAX {
+            self.chats.clear();
             self.identities.clear();
         }
         commit

@@ -1,0 +1,428 @@
+//! The store over a real file: what is written is read, in order, and survives.
+
+use std::sync::{Arc, Mutex};
+
+use chatstats_model::{ChatId, ImportOptions, Kind, Message, MessageId, Rev, Timestamp};
+use chatstats_store::{
+    Anchor, Commit, CommitListener, DATABASE_FILE, Lane, NewMessage, OpenError, Put, Reader, SearchQuery,
+    Store, StoreError, Write,
+};
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_seconds(1_700_000_000 + second).expect("in range")
+}
+
+fn open() -> (tempfile::TempDir, Store) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = Store::open(dir.path()).expect("a store");
+    (dir, store)
+}
+
+fn put(
+    write: &mut Write<'_>,
+    chat: ChatId,
+    key: &str,
+    content: &str,
+    sent: Timestamp,
+) -> Result<Put, StoreError> {
+    put_edited(write, chat, key, content, sent, None)
+}
+
+fn put_edited(
+    write: &mut Write<'_>,
+    chat: ChatId,
+    key: &str,
+    content: &str,
+    sent: Timestamp,
+    edited: Option<Timestamp>,
+) -> Result<Put, StoreError> {
+    let sender = write.identity("test", "ann", "Ann", false, sent.as_micros())?;
+    write.put(
+        chat,
+        &NewMessage {
+            key: key.as_bytes(),
+            sender: Some(sender),
+            is_from_me: false,
+            kind: Kind::Text,
+            sent,
+            content,
+            reply_key: None,
+            edited,
+            reactions: &[],
+            attachments: &[],
+        },
+    )
+}
+
+/// Stores messages with these (key, second) in one chat.
+fn fill(store: &Store, messages: Vec<(String, i64)>) -> ChatId {
+    store
+        .write_blocking(Lane::Live, move |write| {
+            let chat = write.chat("test", "room", Some("Room"))?;
+            for (key, second) in &messages {
+                put(write, chat, key, &format!("text of {key}"), at(*second))?;
+            }
+            Ok(chat)
+        })
+        .expect("stored")
+}
+
+fn keys(messages: &[Message]) -> Vec<&str> {
+    messages
+        .iter()
+        .map(|m| m.content.trim_start_matches("text of "))
+        .collect()
+}
+
+fn all(store: &Store, chat: ChatId) -> Vec<Message> {
+    store
+        .read_blocking(move |r| {
+            let up_to = r.position()?;
+            r.history(chat, None, up_to, 1_000_000)
+        })
+        .expect("history")
+}
+
+#[test]
+fn history_goes_by_time_then_id_in_pages_of_any_size() {
+    let (_dir, store) = open();
+    // Many share an instant, and later ones are older than earlier ones.
+    let messages: Vec<_> = (0..200).map(|n| (format!("k{n}"), (n * 7919) % 11)).collect();
+    let chat = fill(&store, messages);
+    let whole = all(&store, chat);
+    assert_eq!(whole.len(), 200);
+    assert!(
+        whole
+            .windows(2)
+            .all(|w| (w[0].timestamp, w[0].id) < (w[1].timestamp, w[1].id))
+    );
+    for page in [1, 3, 64] {
+        let paged = store
+            .read_blocking(move |r| {
+                let up_to = r.position()?;
+                let (mut out, mut after) = (Vec::new(), None);
+                loop {
+                    let next = r.history(chat, after, up_to, page)?;
+                    let Some(last) = next.last() else { return Ok(out) };
+                    after = Some((last.timestamp, last.id));
+                    out.extend(next);
+                }
+            })
+            .expect("pages");
+        assert_eq!(paged, whole, "pages of {page}");
+    }
+    for last in [1, 7, 199, 200, 500] {
+        let tail = store
+            .read_blocking(move |r| {
+                let up_to = r.position()?;
+                let start = r.history_tail_start(chat, up_to, last)?;
+                r.history(chat, start, up_to, 1000)
+            })
+            .expect("tail");
+        assert_eq!(tail, whole[200 - last.min(200)..], "the last {last}");
+    }
+}
+
+#[test]
+fn pages_around_any_anchor_agree_with_the_whole() {
+    let (_dir, store) = open();
+    let chat = fill(
+        &store,
+        (0..100).map(|n| (format!("k{n}"), (n * 31) % 17)).collect(),
+    );
+    let whole = all(&store, chat);
+    let page = |anchor, limit| {
+        store
+            .read_blocking(move |r| r.page(chat, anchor, limit))
+            .expect("a page")
+            .expect("of this chat")
+    };
+    let end = page(Anchor::End, 10);
+    assert_eq!(end.messages, whole[90..]);
+    assert!(end.has_before && !end.has_after);
+    assert_eq!(end.total, 100);
+    for index in [0, 1, 50, 98, 99] {
+        let id = whole[index].id;
+        assert_eq!(
+            page(Anchor::Before(id), 7).messages,
+            whole[index.saturating_sub(7)..index]
+        );
+        let after = page(Anchor::After(id), 7);
+        assert_eq!(after.messages, whole[index + 1..(index + 8).min(100)]);
+        assert_eq!(after.has_after, index + 8 < 100);
+        let around = page(Anchor::Around(id), 8);
+        assert_eq!(
+            around.messages,
+            whole[index.saturating_sub(4)..(index + 4).min(100)]
+        );
+        let first_of_instant = whole
+            .iter()
+            .position(|m| m.timestamp >= whole[index].timestamp)
+            .expect("itself");
+        let at = page(Anchor::At(whole[index].timestamp), 8);
+        assert_eq!(
+            at.messages[first_of_instant.min(4)].id,
+            whole[first_of_instant].id
+        );
+    }
+    assert_eq!(
+        store
+            .read_blocking(move |r| r.page(ChatId(77), Anchor::End, 5))
+            .expect("an answer"),
+        None
+    );
+    let unknown = Anchor::Around(MessageId(987_654));
+    assert_eq!(
+        store
+            .read_blocking(move |r| r.page(chat, unknown, 5))
+            .expect("an answer"),
+        None
+    );
+}
+
+#[test]
+fn putting_the_same_key_again_changes_no_total() {
+    let (_dir, store) = open();
+    let chat = fill(&store, vec![("a".into(), 1), ("b".into(), 2)]);
+    let before = store.read_blocking(|r| r.position()).expect("position");
+    fill(&store, vec![("b".into(), 2), ("a".into(), 1), ("c".into(), 3)]);
+    let found = store
+        .read_blocking(move |r| r.chat(chat))
+        .expect("read")
+        .expect("the chat");
+    assert_eq!(found.message_count, 3);
+    assert_eq!(found.last_message_time, Some(at(3)));
+    assert_eq!(found.participants[0].name, "Ann");
+    let contacts = store.read_blocking(|r| r.contacts()).expect("contacts");
+    assert_eq!((contacts.len(), contacts[0].message_count), (1, 3));
+    let new = store
+        .read_blocking(move |r| {
+            let up_to = r.position()?;
+            r.changed_since(chat, before, up_to, None, 100)
+        })
+        .expect("changes");
+    assert_eq!(keys(&new), ["c"]);
+}
+
+#[test]
+fn an_edit_comes_again_under_its_id_and_is_found_by_its_new_words() {
+    let (_dir, store) = open();
+    let chat = fill(&store, vec![("a".into(), 1), ("b".into(), 2)]);
+    let before = store.read_blocking(|r| r.position()).expect("position");
+    let edit = |content: &'static str, when| {
+        store
+            .write_blocking(Lane::Live, move |w| {
+                put_edited(w, chat, "a", content, at(1), Some(at(when)))
+            })
+            .expect("stored")
+    };
+    let id = all(&store, chat)[0].id;
+    assert_eq!(edit("walrus", 50), Put::Changed(id));
+    assert_eq!(edit("older news", 40), Put::Unchanged);
+    assert_eq!(edit("walrus", 50), Put::Unchanged);
+    let changed = store
+        .read_blocking(move |r| {
+            let up_to = r.position()?;
+            r.changed_since(chat, before, up_to, None, 100)
+        })
+        .expect("changes");
+    assert_eq!(changed.len(), 1);
+    assert_eq!(
+        (changed[0].id, changed[0].content.as_str(), changed[0].edited_at),
+        (id, "walrus", Some(at(50)))
+    );
+    assert_eq!(search(&store, "walrus", None), ["walrus"]);
+    assert_eq!(search(&store, "text", None), ["text of b"]);
+}
+
+fn search(store: &Store, text: &str, chat: Option<ChatId>) -> Vec<String> {
+    let query = SearchQuery {
+        text: text.into(),
+        chat,
+        before: None,
+        limit: 50,
+    };
+    let page = store.read_blocking(move |r| r.search(&query)).expect("a page");
+    page.hits.into_iter().map(|hit| hit.message.content).collect()
+}
+
+#[test]
+fn search_takes_words_as_typed_and_never_as_operators() {
+    let (_dir, store) = open();
+    store
+        .write_blocking(Lane::Live, |write| {
+            for (room, texts) in [
+                ("one", ["Café am Eck", "NOT a word"]),
+                ("two", ["cafeteria (closed)", "\"quoted\" c1"]),
+            ] {
+                let chat = write.chat("test", room, None)?;
+                for (n, text) in texts.iter().enumerate() {
+                    put(write, chat, text, text, at(n as i64))?;
+                }
+            }
+            Ok(())
+        })
+        .expect("stored");
+    assert_eq!(search(&store, "cafe", None).len(), 2);
+    assert_eq!(search(&store, "cafe", Some(ChatId(1))), ["Café am Eck"]);
+    assert_eq!(search(&store, "word not", None), ["NOT a word"]);
+    assert_eq!(search(&store, "quoted\"", None), ["\"quoted\" c1"]);
+    // The chat's own word in the index is no content.
+    assert_eq!(search(&store, "c2", None), Vec::<String>::new());
+    for odd in [
+        "", " ", "\"", "*", "AND OR", "a:b", "(", "NEAR(", "\0", "col : x", "-", "😀", "''; DROP",
+    ] {
+        search(&store, odd, None);
+    }
+}
+
+#[test]
+fn a_failing_write_undoes_itself_and_nobody_else() {
+    let (_dir, store) = open();
+    let chat = fill(&store, vec![("a".into(), 1)]);
+    // The writer is kept busy, so that the three that follow share one transaction.
+    let (go, gate) = std::sync::mpsc::channel::<()>();
+    let busy = store
+        .write_later(Lane::Live, move |_| Ok(gate.recv().is_ok()))
+        .expect("queued");
+    let good = store
+        .write_later(Lane::Live, move |w| put(w, chat, "b", "text of b", at(2)))
+        .expect("queued");
+    let bad = store
+        .write_later(Lane::Live, move |w| {
+            let new = w.chat("test", "half", None)?;
+            put(w, new, "x", "text of x", at(9))?;
+            put(w, chat, "x", "text of x", at(9))?;
+            Err::<(), _>(StoreError::Invalid("no".into()))
+        })
+        .expect("queued");
+    let panics = store
+        .write_later(Lane::Live, |_| -> Result<(), StoreError> { panic!("on purpose") })
+        .expect("queued");
+    let last = store
+        .write_later(Lane::Live, move |w| put(w, chat, "c", "text of c", at(3)))
+        .expect("queued");
+    go.send(()).expect("the writer waits");
+    assert!(busy.wait().expect("committed"));
+    good.wait().expect("committed");
+    assert!(matches!(bad.wait(), Err(StoreError::Invalid(_))));
+    assert!(matches!(panics.wait(), Err(StoreError::Panicked)));
+    last.wait().expect("committed");
+    assert_eq!(keys(&all(&store, chat)), ["a", "b", "c"]);
+    let chats = store.read_blocking(|r| r.chats()).expect("chats");
+    assert_eq!((chats.len(), chats[0].message_count), (1, 3));
+}
+
+#[derive(Default)]
+struct Heard(Mutex<Vec<(Rev, Vec<(Rev, Rev)>, usize)>>);
+
+impl CommitListener for Heard {
+    fn committed(&self, commit: &Commit, reader: &Reader) {
+        let position = reader.position().expect("position");
+        assert_eq!(position, commit.rev, "the reader sees just this commit");
+        let ranges = commit.messages.iter().map(|p| (p.first, p.last)).collect();
+        self.0
+            .lock()
+            .expect("lock")
+            .push((commit.rev, ranges, commit.chats.len()));
+    }
+}
+
+#[test]
+fn listeners_hear_of_each_write_in_order_before_it_is_answered() {
+    let (_dir, store) = open();
+    let heard = Arc::new(Heard::default());
+    store.on_commit(heard.clone());
+    for n in 0..20 {
+        fill(&store, vec![(format!("k{n}"), n)]);
+        assert_eq!(heard.0.lock().expect("lock").len(), n as usize + 1);
+    }
+    let heard = heard.0.lock().expect("lock");
+    let ranges: Vec<_> = heard.iter().flat_map(|(_, ranges, _)| ranges.clone()).collect();
+    assert_eq!(ranges.len(), 20);
+    assert!(ranges.windows(2).all(|w| w[0].1 < w[1].0));
+}
+
+#[test]
+fn revisions_go_on_upwards_after_a_restart() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (first, epoch) = {
+        let store = Store::open(dir.path()).expect("a store");
+        fill(&store, vec![("a".into(), 1)]);
+        (
+            store.read_blocking(|r| r.position()).expect("position"),
+            store.epoch().to_owned(),
+        )
+    };
+    let store = Store::open(dir.path()).expect("a store");
+    assert_eq!(store.epoch(), epoch);
+    assert_eq!(store.read_blocking(|r| r.position()).expect("position"), first);
+    let chat = fill(&store, vec![("b".into(), 2)]);
+    assert!(all(&store, chat)[1].id.0 > first.0);
+}
+
+#[test]
+fn a_contact_that_is_the_user_makes_its_messages_the_users_own() {
+    let (_dir, store) = open();
+    let chat = fill(&store, vec![("a".into(), 1)]);
+    assert!(!all(&store, chat)[0].is_from_me);
+    let id = all(&store, chat)[0].sender_id.expect("a sender");
+    store
+        .write_blocking(Lane::Live, move |w| w.set_contact_is_me(id, true))
+        .expect("set");
+    assert!(all(&store, chat)[0].is_from_me);
+}
+
+#[test]
+fn what_is_no_database_is_refused_and_left_alone() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join(DATABASE_FILE);
+    let garbage = vec![b'x'; 10_000];
+    std::fs::write(&path, &garbage).expect("written");
+    assert!(matches!(Store::open(dir.path()), Err(OpenError::Damaged { .. })));
+    assert_eq!(std::fs::read(&path).expect("read"), garbage);
+    assert!(matches!(
+        Store::open(&dir.path().join("nowhere")),
+        Err(OpenError::Io { .. })
+    ));
+}
+
+#[test]
+fn a_newer_schema_is_refused() {
+    let dir = tempfile::tempdir().expect("a directory");
+    drop(Store::open(dir.path()).expect("a store"));
+    let conn = rusqlite::Connection::open(dir.path().join(DATABASE_FILE)).expect("open");
+    conn.pragma_update(None, "user_version", 999).expect("set");
+    drop(conn);
+    assert!(matches!(
+        Store::open(dir.path()),
+        Err(OpenError::TooNew { found: 999, .. })
+    ));
+}
+
+#[test]
+fn imports_and_what_they_left_out_are_remembered() {
+    let (_dir, store) = open();
+    let options = ImportOptions {
+        me: Some("Ann".into()),
+        ..ImportOptions::default()
+    };
+    let id = store
+        .write_blocking(Lane::Live, move |w| {
+            w.add_import(&["/a/b.txt".into()], false, &options, at(0))
+        })
+        .expect("added");
+    let row = store
+        .read_blocking(move |r| r.import(id))
+        .expect("read")
+        .expect("the import");
+    assert_eq!(row.import.names, ["b.txt"]);
+    assert_eq!(row.import.options.me.as_deref(), Some("Ann"));
+    assert_eq!(
+        store
+            .read_blocking(|r| r.unfinished_imports())
+            .expect("read")
+            .len(),
+        1
+    );
+}

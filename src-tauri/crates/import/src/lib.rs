@@ -4,6 +4,17 @@
 //! name. [`read`] streams one of them into a [`Sink`], in memory that does not grow with the file. Nothing is
 //! dropped silently: every record reaches [`Sink::message`] or [`Sink::left_out`].
 
+mod clock;
 mod contract;
+#[cfg(feature = "corpus")]
+pub mod corpus;
+mod excerpt;
+mod find;
+mod formats;
+mod input;
+mod lines;
+mod looks;
 
 pub use contract::{ChatHead, Export, ImportError, Options, Outcome, Record, Sender, Sink, SinkError};
+pub use find::{Found, find};
+pub use formats::{SourceInfo, read, sources};

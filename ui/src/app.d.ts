@@ -1,0 +1,10 @@
+declare global {
+  namespace App {
+    interface PageState {
+      /** A dialog that Back should close. */
+      dialog?: string;
+    }
+  }
+}
+
+export {};

@@ -1,0 +1,46 @@
+/** The wire types, generated from Rust (`cargo test -p chatstats-model`). */
+export type { Attachment } from './bindings/Attachment';
+export type { Chat } from './bindings/Chat';
+export type { ChatId } from './bindings/ChatId';
+export type { ChatUpdate } from './bindings/ChatUpdate';
+export type { ChatsInitial } from './bindings/ChatsInitial';
+export type { Contact } from './bindings/Contact';
+export type { ContactId } from './bindings/ContactId';
+export type { ContactUpdate } from './bindings/ContactUpdate';
+export type { ContactsInitial } from './bindings/ContactsInitial';
+export type { Counts } from './bindings/Counts';
+export type { DateOrder } from './bindings/DateOrder';
+export type { FileReceipt } from './bindings/FileReceipt';
+export type { Import } from './bindings/Import';
+export type { ImportId } from './bindings/ImportId';
+export type { ImportList } from './bindings/ImportList';
+export type { ImportOptions } from './bindings/ImportOptions';
+export type { ImportState } from './bindings/ImportState';
+export type { LastMessage } from './bindings/LastMessage';
+export type { LeftOut } from './bindings/LeftOut';
+export type { LeftOutPage } from './bindings/LeftOutPage';
+export type { Message } from './bindings/Message';
+export type { MessageId } from './bindings/MessageId';
+export type { MessagePage } from './bindings/MessagePage';
+export type { MessagesUpdate } from './bindings/MessagesUpdate';
+export type { Participant } from './bindings/Participant';
+export type { Problem } from './bindings/Problem';
+export type { SearchHit } from './bindings/SearchHit';
+export type { SearchPage } from './bindings/SearchPage';
+export type { Source } from './bindings/Source';
+export type { Status } from './bindings/Status';
+export type { StreamError } from './bindings/StreamError';
+
+import type { ChatId } from './bindings/ChatId';
+import type { Message } from './bindings/Message';
+
+/** Data of `initial` of a chat's messages stream. */
+export interface MessagesInitial {
+  chat_id: ChatId;
+  /** The oldest first: by timestamp, then id. */
+  messages: Message[];
+  /** Messages in the whole chat. */
+  total: number;
+  /** Only what was taken or changed since the last event seen, whatever its timestamp. */
+  resumed?: boolean;
+}

@@ -1,0 +1,19 @@
+import MessagesSquare from '@lucide/svelte/icons/messages-square';
+import Settings from '@lucide/svelte/icons/settings';
+import Upload from '@lucide/svelte/icons/upload';
+import UsersRound from '@lucide/svelte/icons/users-round';
+import type { Component } from 'svelte';
+
+/** A place in the navigation rail and the command palette. A new view is one entry here and one folder in `routes`. */
+export interface View {
+  path: string;
+  title: string;
+  icon: Component;
+}
+
+export const views: View[] = [
+  { path: '/chats', title: 'Chats', icon: MessagesSquare as unknown as Component },
+  { path: '/people', title: 'People', icon: UsersRound as unknown as Component },
+  { path: '/imports', title: 'Imports', icon: Upload as unknown as Component },
+  { path: '/settings', title: 'Settings', icon: Settings as unknown as Component },
+];

@@ -1,2 +1,7 @@
-//! The headless program.
-fn main() {}
+//! The headless program, `chatstats`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    chatstats_server::cli::main()
+}

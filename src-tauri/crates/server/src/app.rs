@@ -1,0 +1,167 @@
+//! The server as a value: opened, asked for its address, run, shut down.
+
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use anyhow::Context;
+use chatstats_hub::Hub;
+use chatstats_store::Store;
+use chatstats_sync::Publisher;
+use tokio_util::sync::CancellationToken;
+
+use crate::assets::Pages;
+use crate::config::Config;
+use crate::data_dir::{DataDir, Running};
+use crate::error::StartError;
+use crate::guard::Guard;
+use crate::listen;
+use crate::process;
+use crate::site::Site;
+use crate::sse::Streams;
+use crate::token::Tokens;
+
+/// The program without its window: holds the data directory, the database and the port. A cheap handle; the data
+/// directory is free again when the last one is gone.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+struct Inner {
+    state: AppState,
+    addr: SocketAddr,
+    /// Taken by [`App::serve`].
+    listener: Mutex<Option<TcpListener>>,
+    // Dropped last: until then nobody else may open the database.
+    data_dir: DataDir,
+}
+
+/// What every request may use. Cheap handles all.
+#[derive(Clone)]
+pub(crate) struct AppState {
+    pub(crate) store: Store,
+    pub(crate) hub: Hub,
+    pub(crate) streams: Streams,
+    pub(crate) config: Arc<Config>,
+    pub(crate) guard: Arc<Guard>,
+    pub(crate) pages: Arc<Pages>,
+    pub(crate) started: Instant,
+}
+
+impl App {
+    /// Takes the data directory, opens the database and takes the port, in this order. Clients can connect from now
+    /// on; they are answered once [`serve`](Self::serve) runs. Needs no async runtime.
+    ///
+    /// # Errors
+    ///
+    /// See [`StartError`]; its text is for people.
+    pub fn open(config: Config) -> Result<Self, StartError> {
+        process::prepare();
+        let data_dir = DataDir::hold(&config.data_dir)?;
+        let store = Store::open(data_dir.path())?;
+        let tokens = Tokens::open(data_dir.path(), config.token.clone())?;
+        let listener = listen::bind(config.listen)?;
+        let addr = listener.local_addr().map_err(|source| StartError::Listen {
+            addr: config.listen,
+            source,
+        })?;
+        let hub = Hub::new();
+        store.on_commit(Arc::new(Publisher::new(hub.clone())));
+        warn_of(&config);
+        let state = AppState {
+            store,
+            hub,
+            streams: Streams::default(),
+            guard: Arc::new(Guard::new(&config, addr.port(), tokens)),
+            pages: Arc::new(Pages::load()),
+            config: Arc::new(config),
+            started: Instant::now(),
+        };
+        Ok(Self(Arc::new(Inner {
+            state,
+            addr,
+            listener: Mutex::new(Some(listener)),
+            data_dir,
+        })))
+    }
+
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.0.addr
+    }
+
+    /// The address that lets a browser in. It holds the token: never log it.
+    pub fn entry_url(&self) -> String {
+        let token = self.0.state.guard.tokens().current();
+        format!("{}?token={}", self.url(), token.as_str())
+    }
+
+    /// Answers requests until `shutdown` is cancelled; then ends the streams, finishes what is being written and
+    /// returns. Can be called once.
+    ///
+    /// # Errors
+    ///
+    /// A second call, or the operating system taking the port away.
+    pub async fn serve(&self, shutdown: CancellationToken) -> anyhow::Result<()> {
+        let Inner {
+            state,
+            listener,
+            data_dir,
+            ..
+        } = &*self.0;
+        let listener = listener.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let listener = listener.context("the server runs already, or has run")?;
+        data_dir.announce(&Running {
+            pid: std::process::id(),
+            url: self.url(),
+        })?;
+        tracing::info!(addr = %self.0.addr, data_dir = %data_dir.path().display(), "listening");
+
+        let site = Arc::new(Site::new(state.clone()));
+        let heart = tokio::spawn({
+            let (streams, every) = (state.streams.clone(), state.config.heartbeat);
+            async move { streams.keep_beating(every).await }
+        });
+        let ending = async {
+            shutdown.cancelled().await;
+            state.streams.pulse().close();
+        };
+        let (accepted, ()) = tokio::join!(listen::accept(listener, site, shutdown.clone()), ending);
+        heart.abort();
+        let store = state.store.clone();
+        tokio::task::spawn_blocking(move || store.shutdown())
+            .await
+            .context("close the database")?;
+        data_dir.retract();
+        tracing::info!("shut down");
+        accepted.context("accept connections")
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}/", reachable(self.0.addr))
+    }
+}
+
+/// The address a browser on this machine can use: a server that listens everywhere is reached on the loopback too.
+fn reachable(addr: SocketAddr) -> SocketAddr {
+    match addr.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => {
+            SocketAddr::new(std::net::Ipv4Addr::LOCALHOST.into(), addr.port())
+        }
+        IpAddr::V6(ip) if ip.is_unspecified() => {
+            SocketAddr::new(std::net::Ipv6Addr::LOCALHOST.into(), addr.port())
+        }
+        _ => addr,
+    }
+}
+
+fn warn_of(config: &Config) {
+    if !config.listen.ip().is_loopback() {
+        tracing::warn!(
+            addr = %config.listen,
+            "other machines can connect, and what they send and get is not encrypted; put a TLS proxy in front"
+        );
+    }
+    if config.redis_url.is_some() {
+        tracing::warn!("this version shares no events through Redis yet; the Redis setting has no effect");
+    }
+}

@@ -1,0 +1,239 @@
+//! One accepted connection: HTTP/1.1 by hyper, and event streams by a plain loop.
+//!
+//! Hyper keeps buffers of some 16 KiB for each connection, and a stream stays open for days. So where the first
+//! request of a connection is answered with an event stream, the socket is taken out of hyper's hands: the head and
+//! the body are written to it directly, and the buffers are gone. The body's end is then the connection's end.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, SystemTime};
+
+use axum::body::Body;
+use axum::response::Response;
+use bytes::{Buf, Bytes};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use hyper::header::{CONNECTION, DATE, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::Service;
+use hyper::{Method, Request, Version};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+
+use crate::site::Site;
+
+/// The largest head of a request, and of what is read or written at once, in bytes.
+const BUFFER_BYTES_MAX: usize = 64 << 10;
+
+/// How long a client may take for a request's head, and how long a connection may wait for the next request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long a stream's client that does not read is waited for when the program ends.
+const STALLED_GRACE: Duration = Duration::from_millis(100);
+
+/// Marks an answer as an event stream that may take its connection over.
+#[derive(Clone, Copy)]
+pub(crate) struct TakeOver;
+
+/// Serves a connection to its end. Gives the socket back, with the answer to write, if a stream takes it over.
+pub(crate) async fn serve(
+    socket: TcpStream,
+    site: Arc<Site>,
+    shutdown: CancellationToken,
+) -> Option<(TcpStream, Response)> {
+    let slot = Arc::new(Slot::default());
+    let answers = Answers {
+        site,
+        slot: slot.clone(),
+    };
+    let mut connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(BUFFER_BYTES_MAX)
+        .serve_connection(TokioIo::new(socket), answers);
+    let mut ending = Box::pin(shutdown.cancelled());
+    let mut ended = false;
+    let finished = poll_fn(|cx| {
+        if !ended && ending.as_mut().poll(cx).is_ready() {
+            ended = true;
+            Pin::new(&mut connection).graceful_shutdown();
+        }
+        let polled = Pin::new(&mut connection).poll(cx);
+        if slot.is_taken() {
+            Poll::Ready(None)
+        } else {
+            polled.map(Some)
+        }
+    })
+    .await;
+    match finished {
+        // Clients that leave in the middle are everyday life; what they did wrong they were told.
+        Some(result) => {
+            if let Err(error) = result {
+                tracing::debug!(%error, "a connection ended early");
+            }
+            None
+        }
+        None => {
+            let response = slot.take()?;
+            Some((connection.into_parts().io.into_inner(), response))
+        }
+    }
+}
+
+/// Writes an event stream to its socket until it ends, the client leaves or the program ends.
+pub(crate) async fn stream(mut socket: TcpStream, response: Response, shutdown: CancellationToken) {
+    let (parts, body) = response.into_parts();
+    let mut writer = Writer {
+        pending: head(parts),
+        body,
+        body_over: false,
+    };
+    let stalled = async {
+        // The body hears of the end by itself; this is for clients that do not let it speak.
+        shutdown.cancelled().await;
+        tokio::time::sleep(STALLED_GRACE).await;
+    };
+    let outcome = tokio::select! {
+        outcome = poll_fn(|cx| writer.poll(cx, &mut socket)) => outcome,
+        () = stalled => Ok(()),
+    };
+    match outcome {
+        Ok(()) => drop(socket.shutdown().await),
+        Err(error) => tracing::debug!(%error, "a stream ended early"),
+    }
+}
+
+struct Writer {
+    pending: Bytes,
+    body: Body,
+    body_over: bool,
+}
+
+impl Writer {
+    /// Ready when the stream has ended.
+    fn poll(&mut self, cx: &mut Context<'_>, socket: &mut TcpStream) -> Poll<io::Result<()>> {
+        loop {
+            while self.pending.has_remaining() {
+                let written = ready!(Pin::new(&mut *socket).poll_write(cx, &self.pending))?;
+                if written == 0 {
+                    return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+                }
+                self.pending.advance(written);
+            }
+            if self.body_over {
+                return Poll::Ready(Ok(()));
+            }
+            match Pin::new(&mut self.body).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => self.pending = frame.into_data().unwrap_or_default(),
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(io::Error::other(error))),
+                Poll::Ready(None) => self.body_over = true,
+                Poll::Pending => return poll_gone(cx, socket),
+            }
+        }
+    }
+}
+
+/// Ready when the client has left. What it still sends is nobody's business.
+fn poll_gone(cx: &mut Context<'_>, socket: &mut TcpStream) -> Poll<io::Result<()>> {
+    let mut scrap = [0; 256];
+    loop {
+        let mut buffer = ReadBuf::new(&mut scrap);
+        ready!(Pin::new(&mut *socket).poll_read(cx, &mut buffer))?;
+        if buffer.filled().is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+    }
+}
+
+/// The head of an answer whose body ends with the connection (RFC 9112, section 6.3).
+fn head(mut parts: hyper::http::response::Parts) -> Bytes {
+    parts
+        .headers
+        .insert(CONNECTION, HeaderValue::from_static("close"));
+    if let Ok(now) = HeaderValue::from_str(&httpdate::fmt_http_date(SystemTime::now())) {
+        parts.headers.insert(DATE, now);
+    }
+    let mut head = format!("HTTP/1.1 {}\r\n", parts.status).into_bytes();
+    for (name, value) in &parts.headers {
+        for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+            head.extend_from_slice(part);
+        }
+    }
+    head.extend_from_slice(b"\r\n");
+    head.into()
+}
+
+/// Answers the requests of one connection.
+struct Answers {
+    site: Arc<Site>,
+    slot: Arc<Slot>,
+}
+
+/// Where the answer that takes the connection over is laid.
+#[derive(Default)]
+struct Slot(Mutex<SlotState>);
+
+#[derive(Default)]
+enum SlotState {
+    /// No request has come yet.
+    #[default]
+    Fresh,
+    /// Not the first request any more: an earlier answer may still be in hyper's buffers, so hyper writes the rest.
+    Used,
+    Taken(Response),
+}
+
+impl Slot {
+    fn lock(&self) -> std::sync::MutexGuard<'_, SlotState> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_first_request(&self) -> bool {
+        matches!(
+            std::mem::replace(&mut *self.lock(), SlotState::Used),
+            SlotState::Fresh
+        )
+    }
+
+    fn is_taken(&self) -> bool {
+        matches!(*self.lock(), SlotState::Taken(_))
+    }
+
+    fn take(&self) -> Option<Response> {
+        match std::mem::replace(&mut *self.lock(), SlotState::Used) {
+            SlotState::Taken(response) => Some(response),
+            SlotState::Fresh | SlotState::Used => None,
+        }
+    }
+}
+
+impl Service<Request<Incoming>> for Answers {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let (site, slot) = (self.site.clone(), self.slot.clone());
+        let may_take_over = slot.is_first_request()
+            && request.version() == Version::HTTP_11
+            && request.method() == Method::GET
+            && request.body().is_end_stream();
+        Box::pin(async move {
+            let response = site.answer(request).await;
+            if may_take_over && response.extensions().get::<TakeOver>().is_some() {
+                *slot.lock() = SlotState::Taken(response);
+                // Nobody waits for this answer: whoever polls the connection finds the slot filled.
+                std::future::pending::<()>().await;
+                return Ok(Response::default());
+            }
+            Ok(response)
+        })
+    }
+}

@@ -103,14 +103,6 @@ impl<'c> Committer<'c> {
 
     /// Stores the rest and marks the export as done.
     pub(super) fn finish(mut self) -> Result<(), Stop> {
-        self.settle()?;
-        self.checkpoint = ImportCheckpoint {
-            exports_done: self.checkpoint.exports_done,
-            file_bytes: self.checkpoint.file_bytes,
-            file_modified_us: self.checkpoint.file_modified_us,
-            records_done: self.events,
-            chat_keys: std::mem::take(&mut self.checkpoint.chat_keys),
-        };
         self.send()?;
         self.settle()
     }
@@ -137,7 +129,7 @@ impl<'c> Committer<'c> {
     }
 
     /// Waits for the batch under way and enters it into the receipt.
-    fn settle(&mut self) -> Result<(), Stop> {
+    pub(super) fn settle(&mut self) -> Result<(), Stop> {
         let Some(later) = self.under_way.take() else {
             return Ok(());
         };

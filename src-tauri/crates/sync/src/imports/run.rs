@@ -136,6 +136,12 @@ fn options(row: &ImportRow) -> Options {
     }
 }
 
+/// What ended before its time.
+enum Ended {
+    Whole(Stop),
+    File(String),
+}
+
 struct Job<'j> {
     store: &'j Store,
     running: &'j Running,
@@ -175,8 +181,8 @@ impl Job<'_> {
             match find(path, &self.options) {
                 Ok(found) => exports.extend(found.exports),
                 Err(e) => unreadable.push(FileReceipt {
-                    path: path.display().to_string(),
-                    error: Some(e.to_string()),
+                    path: self.shown(&path.display().to_string()),
+                    error: Some(self.shown(&e.to_string())),
                     ..FileReceipt::default()
                 }),
             }
@@ -185,7 +191,7 @@ impl Job<'_> {
     }
 
     fn one_export(&mut self, index: usize, export: &Export, bytes_before: u64) -> Result<(), Stop> {
-        let name = shown_name(export);
+        let name = self.shown(&shown_name(export));
         self.running.update(|progress| progress.file = Some(name.clone()));
         let checkpoint = self.checkpoint(index, export);
         if checkpoint.records_done == 0 {
@@ -209,32 +215,47 @@ impl Job<'_> {
             // The reading proper meets the same error and tells it.
             Err(_) => resolve::Hints::default(),
         };
-        let outcome = if self.row.import.options.dry_run {
-            let mut sink = dry::Dry::new(target, self.row.import.id, hints, &mut self.receipt)?;
-            read(export, &self.options, &mut sink).and_then(|outcome| {
-                sink.finish().map_err(|e| ImportError::Sink(Box::new(e)))?;
-                Ok(outcome)
-            })
+        let import = self.row.import.id;
+        let (outcome, ended) = if self.row.import.options.dry_run {
+            let mut sink = dry::Dry::new(target, import, hints, &mut self.receipt)?;
+            let outcome = read(export, &self.options, &mut sink);
+            (outcome, sink.finish())
         } else {
-            let mut sink =
-                commit::Committer::new(target, self.row.import.id, hints, &mut self.receipt, checkpoint);
-            read(export, &self.options, &mut sink).and_then(|outcome| {
-                sink.finish().map_err(|e| ImportError::Sink(Box::new(e)))?;
-                Ok(outcome)
-            })
+            let mut sink = commit::Committer::new(target, import, hints, &mut self.receipt, checkpoint);
+            let outcome = read(export, &self.options, &mut sink);
+            // A stop keeps what is committed; a damaged file also what was read of it.
+            let stopped = matches!(outcome, Err(ImportError::Sink(_)));
+            (outcome, if stopped { sink.settle() } else { sink.finish() })
         };
+        ended?;
         self.close(outcome)
+    }
+
+    /// A text as the user knows the files: the program's own copy of an upload is called by the upload's name.
+    fn shown(&self, text: &str) -> String {
+        if !self.row.owned {
+            return text.to_owned();
+        }
+        let mut text = text.to_owned();
+        for folder in self.row.paths.iter().filter_map(|path| path.parent()) {
+            text = text.replace(&format!("{}{}", folder.display(), std::path::MAIN_SEPARATOR), "");
+        }
+        text
     }
 
     /// Enters an export's outcome into the receipt; `Err` only for what ends the whole import.
     fn close(&mut self, outcome: Result<chatstats_import::Outcome, ImportError>) -> Result<(), Stop> {
+        let outcome = outcome.map_err(|e| match e {
+            ImportError::Sink(e) => Ended::Whole(Stop::from_sink(e)),
+            other => Ended::File(self.shown(&other.to_string())),
+        });
         let Some(file) = self.receipt.files.last_mut() else {
             return Ok(());
         };
         match outcome {
             Ok(outcome) => file.notes = outcome.notes,
-            Err(ImportError::Sink(e)) => return Err(Stop::from_sink(e)),
-            Err(e) => file.error = Some(e.to_string()),
+            Err(Ended::Whole(stop)) => return Err(stop),
+            Err(Ended::File(error)) => file.error = Some(error),
         }
         self.receipt.totals = Counts::default();
         for file in &self.receipt.files {

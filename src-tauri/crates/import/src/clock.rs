@@ -25,19 +25,32 @@ pub(crate) struct Day {
 impl Day {
     /// None if there is no such day, or it is outside the years 1 to 9998.
     pub(crate) fn new(year: u16, month: u16, day: u16) -> Option<Self> {
-        let (year, month, day) = (i16::try_from(year).ok()?, i8::try_from(month).ok()?, i8::try_from(day).ok()?);
+        let (year, month, day) = (
+            i16::try_from(year).ok()?,
+            i8::try_from(month).ok()?,
+            i8::try_from(day).ok()?,
+        );
         if !(1..=9998).contains(&year) {
             return None;
         }
         let date = jiff::civil::Date::new(year, month, day).ok()?;
         let days = (date - jiff::civil::date(1970, 1, 1)).get_days();
-        Some(Self { days: i64::from(days), year, month, day })
+        Some(Self {
+            days: i64::from(days),
+            year,
+            month,
+            day,
+        })
     }
 }
 
 impl Clock {
     pub(crate) fn new(zone: TimeZone) -> Self {
-        Self { zone, hour: None, last_s: i64::MIN }
+        Self {
+            zone,
+            hour: None,
+            last_s: i64::MIN,
+        }
     }
 
     /// The instant at which the clock showed this. A time that a shift forward skipped is read as if it had not been
@@ -57,8 +70,16 @@ impl Clock {
 
     fn look_up(&mut self, day: Day, hour: u8, minute: u8, second: u8, wall_s: i64) -> Option<i64> {
         let at = |minute: u8, second: u8| {
-            let wall =
-                DateTime::new(day.year, day.month, day.day, hour as i8, minute as i8, second as i8, 0).ok()?;
+            let wall = DateTime::new(
+                day.year,
+                day.month,
+                day.day,
+                hour as i8,
+                minute as i8,
+                second as i8,
+                0,
+            )
+            .ok()?;
             Some(self.zone.to_ambiguous_timestamp(wall).offset())
         };
         if let (AmbiguousOffset::Unambiguous { offset: first }, AmbiguousOffset::Unambiguous { offset: last }) =
@@ -100,33 +121,60 @@ mod tests {
     #[test]
     fn local_times_follow_the_zone_through_the_year() {
         let walls = [(2024, 1, 15, 12, 0), (2024, 1, 15, 12, 59), (2024, 7, 15, 12, 0)];
-        let want = ["2024-01-15T11:00:00Z", "2024-01-15T11:59:00Z", "2024-07-15T10:00:00Z"];
+        let want = [
+            "2024-01-15T11:00:00Z",
+            "2024-01-15T11:59:00Z",
+            "2024-07-15T10:00:00Z",
+        ];
         assert_eq!(instants("Europe/Berlin", &walls), want);
     }
 
     #[test]
     fn a_skipped_hour_is_read_with_the_offset_before_it() {
-        assert_eq!(instants("Europe/Berlin", &[(2024, 3, 31, 2, 30)]), ["2024-03-31T01:30:00Z"]);
+        assert_eq!(
+            instants("Europe/Berlin", &[(2024, 3, 31, 2, 30)]),
+            ["2024-03-31T01:30:00Z"]
+        );
     }
 
     #[test]
     fn an_hour_that_comes_twice_is_told_apart_by_the_order_of_the_file() {
-        let walls = [(2024, 10, 27, 2, 10), (2024, 10, 27, 2, 50), (2024, 10, 27, 2, 5), (2024, 10, 27, 2, 40)];
-        let want =
-            ["2024-10-27T00:10:00Z", "2024-10-27T00:50:00Z", "2024-10-27T01:05:00Z", "2024-10-27T01:40:00Z"];
+        let walls = [
+            (2024, 10, 27, 2, 10),
+            (2024, 10, 27, 2, 50),
+            (2024, 10, 27, 2, 5),
+            (2024, 10, 27, 2, 40),
+        ];
+        let want = [
+            "2024-10-27T00:10:00Z",
+            "2024-10-27T00:50:00Z",
+            "2024-10-27T01:05:00Z",
+            "2024-10-27T01:40:00Z",
+        ];
         assert_eq!(instants("Europe/Berlin", &walls), want);
     }
 
     #[test]
     fn zones_that_shift_by_half_an_hour_are_right_within_the_hour() {
         let walls = [(2024, 10, 6, 1, 59), (2024, 10, 6, 2, 40), (2024, 4, 7, 1, 20)];
-        let want = ["2024-10-05T15:29:00Z", "2024-10-05T15:40:00Z", "2024-04-06T14:20:00Z"];
+        let want = [
+            "2024-10-05T15:29:00Z",
+            "2024-10-05T15:40:00Z",
+            "2024-04-06T14:20:00Z",
+        ];
         assert_eq!(instants("Australia/Lord_Howe", &walls), want);
     }
 
     #[test]
     fn days_that_do_not_exist_are_refused() {
-        for (y, m, d) in [(2023, 2, 29), (2024, 13, 1), (2024, 0, 1), (0, 1, 1), (9999, 1, 1), (2024, 4, 31)] {
+        for (y, m, d) in [
+            (2023, 2, 29),
+            (2024, 13, 1),
+            (2024, 0, 1),
+            (0, 1, 1),
+            (9999, 1, 1),
+            (2024, 4, 31),
+        ] {
             assert!(Day::new(y, m, d).is_none(), "{y}-{m}-{d}");
         }
     }

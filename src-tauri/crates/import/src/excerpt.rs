@@ -7,5 +7,9 @@ const EXCERPT_CHARS: usize = 200;
 
 /// A line of the receipt.
 pub(crate) fn left_out(place: String, reason: impl Into<String>, original: &str) -> LeftOut {
-    LeftOut { place, reason: reason.into(), excerpt: original.chars().take(EXCERPT_CHARS).collect() }
+    LeftOut {
+        place,
+        reason: reason.into(),
+        excerpt: original.chars().take(EXCERPT_CHARS).collect(),
+    }
 }

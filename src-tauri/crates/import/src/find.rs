@@ -18,8 +18,9 @@ const FILES_MAX: usize = 200_000;
 
 /// Names that media beside a chat have: not opened, as opening a hundred thousand of them takes minutes.
 const MEDIA_EXTENSIONS: &[&str] = &[
-    "jpg", "jpeg", "png", "webp", "gif", "heic", "mp4", "mov", "3gp", "avi", "mkv", "webm", "opus", "ogg", "oga", "mp3",
-    "m4a", "aac", "wav", "amr", "pdf", "vcf", "tgs", "docx", "xlsx", "pptx", "apk", "exe", "css", "js",
+    "jpg", "jpeg", "png", "webp", "gif", "heic", "mp4", "mov", "3gp", "avi", "mkv", "webm", "opus", "ogg",
+    "oga", "mp3", "m4a", "aac", "wav", "amr", "pdf", "vcf", "tgs", "docx", "xlsx", "pptx", "apk", "exe",
+    "css", "js",
 ];
 
 /// What was found.
@@ -50,7 +51,11 @@ pub fn find(path: &Path, options: &Options) -> Result<Found, ImportError> {
             Some(formats::by_name(name).ok_or_else(unknown)?)
         }
     };
-    let mut search = Search { wanted, found: Found::default(), seen: 0 };
+    let mut search = Search {
+        wanted,
+        found: Found::default(),
+        seen: 0,
+    };
     if fs::metadata(path).map_err(|e| unreadable(path, e))?.is_dir() {
         search.folder(path, 0)?;
         if search.found.exports.is_empty() {
@@ -74,15 +79,33 @@ impl Search {
         let (head, size_bytes) = head_of(path)?;
         if is_zip(&head) {
             self.zip(path)?;
-            return if self.found.exports.is_empty() { Err(self.nothing_in(path, "a zip")) } else { Ok(()) };
+            return if self.found.exports.is_empty() {
+                Err(self.nothing_in(path, "a zip"))
+            } else {
+                Ok(())
+            };
         }
-        let recognised = self.recognise(&head).or(self.wanted.filter(|_| !head.is_empty() && !head.contains(&0)));
+        let recognised = self
+            .recognise(&head)
+            .or(self.wanted.filter(|_| !head.is_empty() && !head.contains(&0)));
         let Some(source) = recognised else {
-            let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+            let name = path
+                .file_name()
+                .map(|name| name.to_string_lossy())
+                .unwrap_or_default();
             let (looks_like, what_to_do) = looks::like(&name, &head);
-            return Err(ImportError::Unrecognised { path: path.display().to_string(), looks_like, what_to_do });
+            return Err(ImportError::Unrecognised {
+                path: path.display().to_string(),
+                looks_like,
+                what_to_do,
+            });
         };
-        self.found.exports.push(Export { path: path.to_owned(), entry: None, source, size_bytes });
+        self.found.exports.push(Export {
+            path: path.to_owned(),
+            entry: None,
+            source,
+            size_bytes,
+        });
         Ok(())
     }
 
@@ -102,7 +125,9 @@ impl Search {
             let result = match fs::symlink_metadata(&path) {
                 Ok(data) if data.is_dir() && is_hidden_copy(&path.to_string_lossy()) => Ok(()),
                 Ok(data) if data.is_dir() && depth < DEPTH_MAX => self.folder(&path, depth + 1),
-                Ok(data) if data.is_file() || (data.is_symlink() && path.is_file()) => self.one_of_many(&path),
+                Ok(data) if data.is_file() || (data.is_symlink() && path.is_file()) => {
+                    self.one_of_many(&path)
+                }
                 Ok(_) => {
                     self.found.skipped += 1;
                     Ok(())
@@ -125,9 +150,12 @@ impl Search {
             return self.zip(path);
         }
         match self.recognise(&head) {
-            Some(source) => {
-                self.found.exports.push(Export { path: path.to_owned(), entry: None, source, size_bytes })
-            }
+            Some(source) => self.found.exports.push(Export {
+                path: path.to_owned(),
+                entry: None,
+                source,
+                size_bytes,
+            }),
             None => self.found.skipped += 1,
         }
         Ok(())
@@ -139,7 +167,11 @@ impl Search {
         if archive.len() > FILES_MAX {
             return Err(too_many(path));
         }
-        let mut names: Vec<String> = archive.file_names().flatten().map(|name| name.into_owned()).collect();
+        let mut names: Vec<String> = archive
+            .file_names()
+            .flatten()
+            .map(|name| name.into_owned())
+            .collect();
         self.found.skipped += archive.len().saturating_sub(names.len()) as u64;
         names.sort();
         let mut locked = false;
@@ -166,7 +198,12 @@ impl Search {
             match self.recognise(&head) {
                 Some(source) => {
                     let entry = Some(name);
-                    self.found.exports.push(Export { path: path.to_owned(), entry, source, size_bytes })
+                    self.found.exports.push(Export {
+                        path: path.to_owned(),
+                        entry,
+                        source,
+                        size_bytes,
+                    })
                 }
                 None => self.found.skipped += 1,
             }
@@ -190,9 +227,10 @@ impl Search {
         ImportError::Unrecognised {
             path: path.display().to_string(),
             looks_like: format!("{container} with {count} files, none of which is a chat"),
-            what_to_do: "Looked for was a WhatsApp chat (_chat.txt, WhatsApp Chat with ….txt) and Telegram's \
+            what_to_do:
+                "Looked for was a WhatsApp chat (_chat.txt, WhatsApp Chat with ….txt) and Telegram's \
                          result.json. Hand over one of those, or a folder or zip that holds it"
-                .to_owned(),
+                    .to_owned(),
         }
     }
 }
@@ -211,7 +249,9 @@ fn is_zip(head: &[u8]) -> bool {
 }
 
 fn is_media(name: &str) -> bool {
-    let extension = name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
+    let extension = name
+        .rsplit_once('.')
+        .map(|(_, extension)| extension.to_ascii_lowercase());
     extension.is_some_and(|extension| MEDIA_EXTENSIONS.contains(&extension.as_str()))
 }
 
@@ -222,7 +262,10 @@ fn is_hidden_copy(name: &str) -> bool {
 }
 
 fn unreadable(path: &Path, source: io::Error) -> ImportError {
-    ImportError::Io { path: path.display().to_string(), source }
+    ImportError::Io {
+        path: path.display().to_string(),
+        source,
+    }
 }
 
 fn too_many(path: &Path) -> ImportError {

@@ -36,14 +36,32 @@ pub(crate) fn with<T>(
 ) -> Result<T, ImportError> {
     let file = File::open(&export.path).map_err(|e| io_error(export, e))?;
     let done = Rc::new(Cell::new(0));
-    let position = Position { done: done.clone(), reported: 0, size: export.size_bytes };
+    let position = Position {
+        done: done.clone(),
+        reported: 0,
+        size: export.size_bytes,
+    };
     match &export.entry {
         // A file that is still being written may be longer by now; reading to its end is right.
-        None => f(Input { read: Box::new(file), left: u64::MAX, done }, position),
+        None => f(
+            Input {
+                read: Box::new(file),
+                left: u64::MAX,
+                done,
+            },
+            position,
+        ),
         Some(name) => {
             let mut archive = open_zip(&export.path, file)?;
             let entry = archive.by_name(name).map_err(|e| zip_error(&export.path, e))?;
-            f(Input { read: Box::new(entry), left: export.size_bytes, done }, position)
+            f(
+                Input {
+                    read: Box::new(entry),
+                    left: export.size_bytes,
+                    done,
+                },
+                position,
+            )
         }
     }
 }
@@ -75,13 +93,22 @@ pub(crate) fn zip_error(path: &Path, error: ZipError) -> ImportError {
 
 /// Says why reading stopped: what is inside an archive is damaged, what is on a disk could not be read.
 pub(crate) fn io_error(export: &Export, source: io::Error) -> ImportError {
-    let damaged = matches!(source.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof);
+    let damaged = matches!(
+        source.kind(),
+        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
+    );
     if export.entry.is_some() && damaged {
-        let detail =
-            format!("{source}. What came before was read; export or copy it again for the rest");
-        return ImportError::Damaged { path: export.label(), format: "zip", detail };
+        let detail = format!("{source}. What came before was read; export or copy it again for the rest");
+        return ImportError::Damaged {
+            path: export.label(),
+            format: "zip",
+            detail,
+        };
     }
-    ImportError::Io { path: export.label(), source }
+    ImportError::Io {
+        path: export.label(),
+        source,
+    }
 }
 
 impl Export {
@@ -98,7 +125,10 @@ impl Read for Input<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.read.read(buffer)?;
         self.left = self.left.checked_sub(count as u64).ok_or_else(|| {
-            io::Error::new(io::ErrorKind::InvalidData, "the entry is larger than the archive says")
+            io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the entry is larger than the archive says",
+            )
         })?;
         self.done.set(self.done.get() + count as u64);
         Ok(count)

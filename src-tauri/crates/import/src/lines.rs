@@ -43,10 +43,21 @@ pub(crate) fn lines<'a>(mut read: impl Read + 'a) -> io::Result<Lines<Box<dyn Re
     let encoding = utf16(&head);
     let whole = io::Cursor::new(head).chain(read);
     let read: Box<dyn Read + 'a> = match encoding {
-        Some(encoding) => Box::new(DecodeReaderBytesBuilder::new().encoding(Some(encoding)).build(whole)),
+        Some(encoding) => Box::new(
+            DecodeReaderBytesBuilder::new()
+                .encoding(Some(encoding))
+                .build(whole),
+        ),
         None => Box::new(whole),
     };
-    Ok(Lines { read, buffer: vec![0; CHUNK_BYTES], start: 0, end: 0, number: 0, repaired: 0 })
+    Ok(Lines {
+        read,
+        buffer: vec![0; CHUNK_BYTES],
+        start: 0,
+        end: 0,
+        number: 0,
+        repaired: 0,
+    })
 }
 
 /// The first [`HEAD_BYTES`], or all if there are fewer.
@@ -79,7 +90,9 @@ fn utf16(head: &[u8]) -> Option<&'static Encoding> {
 impl<R: Read> Lines<R> {
     /// The next line, or none at the end. A line end at the end of the file begins no further line.
     pub(crate) fn next(&mut self) -> io::Result<Option<Line<'_>>> {
-        let Some((range, cut_bytes)) = self.next_range()? else { return Ok(None) };
+        let Some((range, cut_bytes)) = self.next_range()? else {
+            return Ok(None);
+        };
         self.number += 1;
         let bytes = &self.buffer[range];
         let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
@@ -94,7 +107,11 @@ impl<R: Read> Lines<R> {
                 repair(bytes)
             }
         };
-        Ok(Some(Line { text, number: self.number, cut_bytes }))
+        Ok(Some(Line {
+            text,
+            number: self.number,
+            cut_bytes,
+        }))
     }
 
     fn next_range(&mut self) -> io::Result<Option<(std::ops::Range<usize>, u64)>> {
@@ -172,7 +189,11 @@ fn read_some(read: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
 /// A line with some valid multi-byte characters is UTF-8 with a flaw; one without any is of an older encoding.
 fn repair(bytes: &[u8]) -> Cow<'_, str> {
     let has_utf8 = bytes.utf8_chunks().any(|chunk| !chunk.valid().is_ascii());
-    if has_utf8 { String::from_utf8_lossy(bytes) } else { WINDOWS_1252.decode_without_bom_handling(bytes).0 }
+    if has_utf8 {
+        String::from_utf8_lossy(bytes)
+    } else {
+        WINDOWS_1252.decode_without_bom_handling(bytes).0
+    }
 }
 
 #[cfg(test)]
@@ -203,7 +224,13 @@ mod tests {
     fn utf_16_is_recognised_with_and_without_a_mark() {
         let text = "1/30/19, 8:49 PM - Zoë 🙈: hi\nyou";
         for big_endian in [false, true] {
-            let encode = |unit: u16| if big_endian { unit.to_be_bytes() } else { unit.to_le_bytes() };
+            let encode = |unit: u16| {
+                if big_endian {
+                    unit.to_be_bytes()
+                } else {
+                    unit.to_le_bytes()
+                }
+            };
             let plain: Vec<u8> = text.encode_utf16().flat_map(encode).collect();
             let marked = [&encode(0xFEFF)[..], &plain].concat();
             for bytes in [plain, marked] {
@@ -214,7 +241,10 @@ mod tests {
 
     #[test]
     fn lines_in_latin_1_and_flawed_utf_8_are_repaired_and_counted() {
-        assert_eq!(all(b"Jos\xE9\nplain"), (vec![("José".into(), 0), ("plain".into(), 0)], 1));
+        assert_eq!(
+            all(b"Jos\xE9\nplain"),
+            (vec![("José".into(), 0), ("plain".into(), 0)], 1)
+        );
         assert_eq!(all(b"Jos\xC3\xA9 \xFF"), (vec![("José \u{FFFD}".into(), 0)], 1));
     }
 

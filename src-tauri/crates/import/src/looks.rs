@@ -14,13 +14,26 @@ const BINARIES: &[(&[u8], &str, &str)] = &[
     (b"OggS", "a sound", ONLY_TEXT),
     (b"ID3", "a sound", ONLY_TEXT),
     (b"Rar!", "a RAR archive", "Unpack it and hand over the folder"),
-    (b"7z\xBC\xAF", "a 7-Zip archive", "Unpack it and hand over the folder"),
-    (b"\x1F\x8B", "a gzip archive", "Unpack it and hand over what is in it"),
-    (b"PK\x03\x04", "a zip archive inside an archive", "Unpack the outer one and hand over the folder"),
+    (
+        b"7z\xBC\xAF",
+        "a 7-Zip archive",
+        "Unpack it and hand over the folder",
+    ),
+    (
+        b"\x1F\x8B",
+        "a gzip archive",
+        "Unpack it and hand over what is in it",
+    ),
+    (
+        b"PK\x03\x04",
+        "a zip archive inside an archive",
+        "Unpack the outer one and hand over the folder",
+    ),
     (b"SQLCipher", "an encrypted database", EXPORT_INSTEAD),
 ];
 
-const ONLY_TEXT: &str = "Hand over the export itself: for WhatsApp the .txt or .zip, for Telegram result.json";
+const ONLY_TEXT: &str =
+    "Hand over the export itself: for WhatsApp the .txt or .zip, for Telegram result.json";
 
 const EXPORT_INSTEAD: &str = "It cannot be read without the app's key. Export the chat from the app instead: open it and \
                               choose Export chat";
@@ -29,7 +42,10 @@ const EXPORT_INSTEAD: &str = "It cannot be read without the app's key. Export th
 pub(crate) fn like(name: &str, head: &[u8]) -> (String, String) {
     let owned = |looks: &str, to_do: &str| (looks.to_owned(), to_do.to_owned());
     if head.is_empty() {
-        return owned("it is empty", "Export the chat again; if it stays empty, copy the file again");
+        return owned(
+            "it is empty",
+            "Export the chat again; if it stays empty, copy the file again",
+        );
     }
     let lower = name.to_ascii_lowercase();
     if lower.contains(".crypt") {

@@ -74,12 +74,18 @@ pub fn read(export: &Export, options: &Options, sink: &mut dyn Sink) -> Result<O
 
 /// The source whose format a file has that begins with `head`.
 pub(crate) fn recognise(head: &[u8]) -> Option<&'static str> {
-    FORMATS.iter().find(|format| (format.recognise)(head)).map(|format| format.info.name)
+    FORMATS
+        .iter()
+        .find(|format| (format.recognise)(head))
+        .map(|format| format.info.name)
 }
 
 /// The source of that name.
 pub(crate) fn by_name(name: &str) -> Option<&'static str> {
-    SOURCES.iter().find(|source| source.name == name).map(|source| source.name)
+    SOURCES
+        .iter()
+        .find(|source| source.name == name)
+        .map(|source| source.name)
 }
 
 /// Says which sources there are.
@@ -88,6 +94,9 @@ pub(crate) fn unknown_source(path: String, name: &str) -> ImportError {
     ImportError::Unrecognised {
         path,
         looks_like: format!("{name:?} is no source it knows"),
-        what_to_do: format!("Name one of {}, or none to recognise the file by its content", names.join(", ")),
+        what_to_do: format!(
+            "Name one of {}, or none to recognise the file by its content",
+            names.join(", ")
+        ),
     }
 }

@@ -48,7 +48,12 @@ impl Visit for Scan<'_> {
     }
 
     fn end(&mut self, head: Head) {
-        if let Some(place) = self.heads.open.pop().and_then(|number| self.heads.heads.get_mut(number)) {
+        if let Some(place) = self
+            .heads
+            .open
+            .pop()
+            .and_then(|number| self.heads.heads.get_mut(number))
+        {
             *place = head;
         }
     }

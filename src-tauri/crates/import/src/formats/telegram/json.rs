@@ -57,7 +57,15 @@ type Result<T> = std::result::Result<T, JsonError>;
 
 impl<R: Read> Json<R> {
     pub(super) fn new(read: R) -> Self {
-        Self { read, buffer: vec![0; CHUNK_BYTES], at: 0, end: 0, kept_from: None, excerpt: Vec::new(), passed: 0 }
+        Self {
+            read,
+            buffer: vec![0; CHUNK_BYTES],
+            at: 0,
+            end: 0,
+            kept_from: None,
+            excerpt: Vec::new(),
+            passed: 0,
+        }
     }
 
     /// The first byte of the next value, after spaces (and a byte order mark); none at the end of the document.
@@ -135,7 +143,8 @@ impl<R: Read> Json<R> {
 
     fn show(&mut self, from: usize) {
         self.excerpt.clear();
-        self.excerpt.extend_from_slice(&self.buffer[from..self.end.min(from + EXCERPT_BYTES)]);
+        self.excerpt
+            .extend_from_slice(&self.buffer[from..self.end.min(from + EXCERPT_BYTES)]);
     }
 
     fn syntax(&self) -> JsonError {
@@ -219,7 +228,10 @@ impl<R: Read> Json<R> {
         let first = self.buffer[self.at];
         loop {
             while self.at < self.end {
-                if matches!(self.buffer[self.at], b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t') {
+                if matches!(
+                    self.buffer[self.at],
+                    b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t'
+                ) {
                     return Ok(first);
                 }
                 self.at += 1;

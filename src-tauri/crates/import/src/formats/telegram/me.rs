@@ -35,7 +35,11 @@ struct Peer {
 impl Me {
     pub(super) fn new(options: &Options) -> Self {
         let name = options.me.as_deref().map(|me| me.trim().to_lowercase());
-        Self { name, account: None, chat: Rule::Plain }
+        Self {
+            name,
+            account: None,
+            chat: Rule::Plain,
+        }
     }
 
     /// The export says whose it is.
@@ -52,7 +56,12 @@ impl Me {
             (Some("saved_messages"), _) => Rule::All,
             (Some("personal_chat"), Some(id)) if self.name.is_none() && self.account.is_none() => {
                 let peer = account(id).into_owned();
-                Rule::NotPeer(Peer { peer, other: None, applies: None, held: Vec::new() })
+                Rule::NotPeer(Peer {
+                    peer,
+                    other: None,
+                    applies: None,
+                    held: Vec::new(),
+                })
             }
             _ => Rule::Plain,
         };
@@ -64,7 +73,11 @@ impl Me {
             return self.pass(record, out);
         };
         let by_account = self.account.as_ref() == Some(&sender.key);
-        record.is_from_me = by_account || self.name.as_ref().is_some_and(|me| *me == sender.name.trim().to_lowercase());
+        record.is_from_me = by_account
+            || self
+                .name
+                .as_ref()
+                .is_some_and(|me| *me == sender.name.trim().to_lowercase());
         match &mut self.chat {
             Rule::Plain => {}
             Rule::All => record.is_from_me = true,
@@ -111,7 +124,11 @@ impl Peer {
     fn release(&mut self, out: &mut Vec<Record>) {
         let applies = self.applies == Some(true);
         for mut record in self.held.drain(..) {
-            record.is_from_me = applies && record.sender.as_ref().is_some_and(|sender| sender.key != self.peer);
+            record.is_from_me = applies
+                && record
+                    .sender
+                    .as_ref()
+                    .is_some_and(|sender| sender.key != self.peer);
             out.push(record);
         }
     }

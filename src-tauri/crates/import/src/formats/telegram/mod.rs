@@ -38,7 +38,10 @@ const SIGNS: &[&str] = &[
 pub(super) fn recognise(head: &[u8]) -> bool {
     let head = head.strip_prefix(&[0xEF, 0xBB, 0xBF]).unwrap_or(head);
     let object = head.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
-    object && SIGNS.iter().any(|sign| memchr::memmem::find(head, sign.as_bytes()).is_some())
+    object
+        && SIGNS
+            .iter()
+            .any(|sign| memchr::memmem::find(head, sign.as_bytes()).is_some())
 }
 
 /// Streams the chats of `export` into `sink`.
@@ -62,5 +65,9 @@ fn broken(export: &Export, error: JsonError, place: &str) -> ImportError {
              the rest"
         ),
     };
-    ImportError::Damaged { path: export.label(), format: "Telegram", detail }
+    ImportError::Damaged {
+        path: export.label(),
+        format: "Telegram",
+        detail,
+    }
 }

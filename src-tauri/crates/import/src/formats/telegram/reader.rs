@@ -39,7 +39,12 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(export: &'a Export, options: &Options, position: Position, sink: &'a mut dyn Sink) -> Self {
+    pub(super) fn new(
+        export: &'a Export,
+        options: &Options,
+        position: Position,
+        sink: &'a mut dyn Sink,
+    ) -> Self {
         Self {
             export,
             sink,
@@ -77,7 +82,10 @@ impl<'a> Reader<'a> {
     fn outcome(self) -> Outcome {
         let mut notes = Vec::new();
         if self.repaired > 0 {
-            notes.push(format!("{} messages were not valid UTF-8; their flaws were replaced.", self.repaired));
+            notes.push(format!(
+                "{} messages were not valid UTF-8; their flaws were replaced.",
+                self.repaired
+            ));
         }
         Outcome { notes }
     }
@@ -96,7 +104,12 @@ impl<'a> Reader<'a> {
             }
             self.heads = Some(heads);
         }
-        let later = self.heads.as_ref().and_then(|heads| heads.get(number)).cloned().unwrap_or_default();
+        let later = self
+            .heads
+            .as_ref()
+            .and_then(|heads| heads.get(number))
+            .cloned()
+            .unwrap_or_default();
         Ok(Head {
             id: head.id.clone().or(later.id),
             name: head.name.clone().or(later.name),
@@ -108,7 +121,10 @@ impl<'a> Reader<'a> {
         let sink = &mut *self.sink;
         input::with(self.export, |read, mut position| {
             let mut alive = || position.report_nothing(sink);
-            let mut scan = Scan { heads: Heads::default(), alive: &mut alive };
+            let mut scan = Scan {
+                heads: Heads::default(),
+                alive: &mut alive,
+            };
             match walk::document(&mut Json::new(read), &mut scan) {
                 // Damage is told by the pass that reads the messages.
                 Ok(()) | Err(Stop::Json(_)) => Ok(scan.heads),
@@ -151,21 +167,30 @@ impl<'a> Reader<'a> {
     }
 
     fn leave_out(&mut self, place: String, reason: &str, text: &str) -> Result<(), ImportError> {
-        self.sink.left_out(left_out(place, reason, text)).map_err(ImportError::Sink)
+        self.sink
+            .left_out(left_out(place, reason, text))
+            .map_err(ImportError::Sink)
     }
 }
 
 impl Visit for Reader<'_> {
     fn begin(&mut self, place: &str) {
         self.open.push((self.chats, place.to_owned()));
-        self.place = if place.is_empty() { "the beginning".to_owned() } else { place.to_owned() };
+        self.place = if place.is_empty() {
+            "the beginning".to_owned()
+        } else {
+            place.to_owned()
+        };
         self.chats += 1;
     }
 
     fn messages<R: Read>(&mut self, json: &mut Json<R>, head: &Head) -> Result<(), Stop> {
         let head = self.full_head(head)?;
         self.me.begin_chat(&head);
-        self.unsaid = Some(ChatHead { key: head.id, title: head.name.filter(|name| !name.is_empty()) });
+        self.unsaid = Some(ChatHead {
+            key: head.id,
+            title: head.name.filter(|name| !name.is_empty()),
+        });
         let prefix = match self.open.last() {
             Some((_, place)) if !place.is_empty() => format!("{place}.messages"),
             _ => "messages".to_owned(),
@@ -204,7 +229,11 @@ impl Visit for Reader<'_> {
     }
 
     fn stray(&mut self, place: &str, excerpt: &[u8]) -> Result<(), Stop> {
-        Ok(self.leave_out(place.to_owned(), "is not a chat", &String::from_utf8_lossy(excerpt))?)
+        Ok(self.leave_out(
+            place.to_owned(),
+            "is not a chat",
+            &String::from_utf8_lossy(excerpt),
+        )?)
     }
 }
 

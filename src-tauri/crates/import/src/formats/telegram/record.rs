@@ -14,16 +14,19 @@ const DELETED_ACCOUNT: &str = "Deleted Account";
 
 /// The record of a row, without telling whether it is the user's own. The error says what the row lacks.
 pub(super) fn record(row: &Row, clock: &mut Clock) -> Result<Record, String> {
-    let timestamp = time(row.date_unixtime.as_ref(), row.date.as_deref(), clock)
-        .ok_or("has no date that can be read")?;
+    let timestamp =
+        time(row.date_unixtime.as_ref(), row.date.as_deref(), clock).ok_or("has no date that can be read")?;
     let edited_at = time(row.edited_unixtime.as_ref(), row.edited.as_deref(), clock);
     let service = match row.kind.as_deref() {
         Some("service") => true,
         Some(_) => false,
         None => return Err("has no type".to_owned()),
     };
-    let (kind, content, attachments) =
-        if service { (Kind::System, service::content(row), Vec::new()) } else { body(row) };
+    let (kind, content, attachments) = if service {
+        (Kind::System, service::content(row), Vec::new())
+    } else {
+        body(row)
+    };
     Ok(Record {
         key: row.id.map(|id| id.to_string()),
         sender: if service { None } else { sender(row) },
@@ -32,7 +35,10 @@ pub(super) fn record(row: &Row, clock: &mut Clock) -> Result<Record, String> {
         timestamp,
         kind,
         // A reply to another chat's message has a number that means something else here.
-        reply_to: row.reply_to_message_id.filter(|_| row.reply_to_peer_id.is_none()).map(|id| id.to_string()),
+        reply_to: row
+            .reply_to_message_id
+            .filter(|_| row.reply_to_peer_id.is_none())
+            .map(|id| id.to_string()),
         edited_at,
         reactions: row.reactions.iter().map(reaction).collect(),
         attachments,
@@ -48,7 +54,9 @@ fn time(unix: Option<&Word>, local: Option<&str>, clock: &mut Clock) -> Option<T
     }
     let local = local?.as_bytes();
     // 2024-01-15T10:30:00, and nothing else.
-    let number = |from: usize, to: usize| -> Option<u16> { std::str::from_utf8(local.get(from..to)?).ok()?.parse().ok() };
+    let number = |from: usize, to: usize| -> Option<u16> {
+        std::str::from_utf8(local.get(from..to)?).ok()?.parse().ok()
+    };
     let day = Day::new(number(0, 4)?, number(5, 7)?, number(8, 10)?)?;
     let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
     if hour > 23 || minute > 59 || second > 60 || day.days == 0 {
@@ -60,35 +68,73 @@ fn time(unix: Option<&Word>, local: Option<&str>, clock: &mut Clock) -> Option<T
 fn sender(row: &Row) -> Option<Sender> {
     let id = row.from_id.as_ref().map(|id| account(&id.0).into_owned());
     match (id, row.from.as_deref()) {
-        (Some(key), name) => Some(Sender { key, name: name.unwrap_or(DELETED_ACCOUNT).to_owned() }),
-        (None, Some(name)) => Some(Sender { key: name.to_owned(), name: name.to_owned() }),
+        (Some(key), name) => Some(Sender {
+            key,
+            name: name.unwrap_or(DELETED_ACCOUNT).to_owned(),
+        }),
+        (None, Some(name)) => Some(Sender {
+            key: name.to_owned(),
+            name: name.to_owned(),
+        }),
         (None, None) => None,
     }
 }
 
 /// Old versions wrote the bare number of a user.
 pub(super) fn account(id: &str) -> Cow<'_, str> {
-    if id.bytes().all(|b| b.is_ascii_digit()) { Cow::Owned(format!("user{id}")) } else { Cow::Borrowed(id) }
+    if id.bytes().all(|b| b.is_ascii_digit()) {
+        Cow::Owned(format!("user{id}"))
+    } else {
+        Cow::Borrowed(id)
+    }
 }
 
 fn body(row: &Row) -> (Kind, String, Vec<Attachment>) {
-    let text = if row.text.0.is_empty() { &row.text_entities.0 } else { &row.text.0 };
-    let or = |other: String| if text.is_empty() { other } else { text.clone().into_owned() };
+    let text = if row.text.0.is_empty() {
+        &row.text_entities.0
+    } else {
+        &row.text.0
+    };
+    let or = |other: String| {
+        if text.is_empty() {
+            other
+        } else {
+            text.clone().into_owned()
+        }
+    };
     let named = |kind: &str, name: Option<String>| {
-        vec![Attachment { name, kind: Some(kind.to_owned()), ..Attachment::default() }]
+        vec![Attachment {
+            name,
+            kind: Some(kind.to_owned()),
+            ..Attachment::default()
+        }]
     };
     if let Some(poll) = &row.poll {
-        let answers: String = poll.answers.iter().map(|answer| format!("\n- {}", answer.text)).collect();
-        return (Kind::Other, or(format!("{}{answers}", poll.question)), named("poll", Some(poll.question.clone())));
+        let answers: String = poll
+            .answers
+            .iter()
+            .map(|answer| format!("\n- {}", answer.text))
+            .collect();
+        return (
+            Kind::Other,
+            or(format!("{}{answers}", poll.question)),
+            named("poll", Some(poll.question.clone())),
+        );
     }
     if let Some(card) = &row.contact_information {
-        let name = format!("{} {}", card.first_name, card.last_name).trim().to_owned();
+        let name = format!("{} {}", card.first_name, card.last_name)
+            .trim()
+            .to_owned();
         let content = or(format!("{name} {}", card.phone_number).trim().to_owned());
         return (Kind::Other, content, named("contact", Some(name)));
     }
     if row.location_information.is_some() {
         let place = row.place_name.as_deref().map(str::to_owned);
-        return (Kind::Other, or(place.clone().unwrap_or_default()), named("location", place));
+        return (
+            Kind::Other,
+            or(place.clone().unwrap_or_default()),
+            named("location", place),
+        );
     }
     if let Some(title) = &row.game_title {
         return (Kind::Other, or(title.clone()), named("game", Some(title.clone())));
@@ -124,10 +170,12 @@ fn file(row: &Row) -> Option<Attachment> {
         Some("animation") => "animation",
         Some("audio_file") => "audio",
         Some(other) => other,
-        None => match mime.and_then(|mime| mime.split('/').next()) {
-            Some(family @ ("image" | "video" | "audio")) => family,
-            _ => "document",
-        },
+        None => {
+            let family = mime.and_then(|mime| mime.split('/').next());
+            family
+                .filter(|family| matches!(*family, "image" | "video" | "audio"))
+                .unwrap_or("document")
+        }
     };
     let name = row.file_name.as_deref().map(str::to_owned);
     Some(Attachment {
@@ -144,8 +192,16 @@ fn exported(path: &str) -> Option<String> {
 }
 
 fn reaction(raw: &RawReaction) -> Reaction {
-    let senders: Vec<String> = raw.recent.iter().filter_map(|reactor| reactor.from.clone()).collect();
-    let name = raw.emoji.clone().or_else(|| raw.document_id.clone()).or_else(|| raw.kind.clone());
+    let senders: Vec<String> = raw
+        .recent
+        .iter()
+        .filter_map(|reactor| reactor.from.clone())
+        .collect();
+    let name = raw
+        .emoji
+        .clone()
+        .or_else(|| raw.document_id.clone())
+        .or_else(|| raw.kind.clone());
     Reaction {
         emoji: name.unwrap_or_default(),
         count: raw.count.max(u32::try_from(senders.len()).unwrap_or(u32::MAX)),

@@ -9,9 +9,19 @@ pub(super) fn content(row: &Row) -> String {
     }
     let action = row.action.as_deref().unwrap_or("service message");
     let who = row.actor.as_deref().unwrap_or("Somebody");
-    let title = || row.new_title.as_deref().or(row.title.as_deref()).map(|t| format!(" “{t}”")).unwrap_or_default();
+    let title = || {
+        row.new_title
+            .as_deref()
+            .or(row.title.as_deref())
+            .map(|t| format!(" “{t}”"))
+            .unwrap_or_default()
+    };
     let members = || {
-        let names = row.members.iter().flatten().map(|name| name.as_deref().unwrap_or("a deleted account"));
+        let names = row
+            .members
+            .iter()
+            .flatten()
+            .map(|name| name.as_deref().unwrap_or("a deleted account"));
         names.collect::<Vec<_>>().join(", ")
     };
     match action {
@@ -41,7 +51,9 @@ pub(super) fn content(row: &Row) -> String {
 
 fn call(row: &Row, who: &str) -> String {
     match (row.duration_seconds, row.discard_reason.as_deref()) {
-        (Some(seconds), _) if seconds > 0 => format!("{who} called: {}:{:02} minutes", seconds / 60, seconds % 60),
+        (Some(seconds), _) if seconds > 0 => {
+            format!("{who} called: {}:{:02} minutes", seconds / 60, seconds % 60)
+        }
         (_, Some("missed")) => format!("{who} called: missed"),
         (_, Some("busy")) => format!("{who} called: busy"),
         _ => format!("{who} called"),

@@ -14,10 +14,15 @@ const CANDIDATES_MAX: usize = 4;
 /// once is forgotten first.
 const NAMES_MAX: usize = 20_000;
 
+/// A name that stands before a colon this often is one, whatever it looks like.
+const RECURRING: u32 = 3;
+
 /// How often everything before a colon was seen in a file.
 #[derive(Debug, Default)]
 pub(super) struct Authors {
     seen: HashMap<Box<str>, u32>,
+    /// Names with a colon in them, by what stands before their first colon.
+    with_colon: HashMap<Box<str>, Box<str>>,
 }
 
 impl Authors {
@@ -39,26 +44,45 @@ impl Authors {
         }
     }
 
+    /// To be called when all lines were added: tells names with colons from texts with colons.
+    pub(super) fn settle(mut self) -> Self {
+        for (name, count) in self.seen.iter().filter(|(_, count)| **count >= RECURRING) {
+            let Some(colon) = name.find(": ") else { continue };
+            // Who is called "Mum: work" has nearly all the lines that "Mum" seems to have.
+            if u64::from(*count) * 10 < u64::from(self.count(&name[..colon])) * 9 {
+                continue;
+            }
+            let longest = self.with_colon.entry(name[..colon].into()).or_default();
+            if longest.len() < name.len() {
+                *longest = name.clone();
+            }
+        }
+        self
+    }
+
     /// Author and text of what follows a header, or none for a line of the app itself.
     pub(super) fn split<'a>(&self, rest: &'a str) -> Option<(&'a str, &'a str)> {
-        let mut ends = candidates(rest);
-        let Some(first) = ends.next() else { return self.split_empty(rest) };
-        let count = self.count(&rest[..first]);
-        if self.is_app_line(&rest[..first], count) {
+        let Some(first) = candidates(rest).next() else {
+            return self.split_empty(rest);
+        };
+        if let Some(name) = self.with_colon.get(&rest[..first])
+            && let Some(after) = rest.strip_prefix(&**name)
+        {
+            // "Mum: work joined" is about her, and not by her.
+            return after.strip_prefix(": ").map(|text| (&rest[..name.len()], text));
+        }
+        if self.is_app_line(&rest[..first]) {
             return None;
         }
-        // Who is called "Mum: work" has nearly all the lines that "Mum" seems to have.
-        let whole = |end: &usize| {
-            let longer = self.count(&rest[..*end]);
-            longer >= 3 && u64::from(longer) * 10 >= u64::from(count) * 9
-        };
-        let end = ends.filter(whole).last().unwrap_or(first);
-        Some((&rest[..end], &rest[end + 2..]))
+        Some((&rest[..first], &rest[first + 2..]))
     }
 
     /// The authors, if there are no more than `max`; apparent ones are among them where nothing tells them apart.
     pub(super) fn at_most(&self, max: usize) -> Option<Vec<&str>> {
-        let is_author = |name: &str| self.split(&format!("{name}: ")).is_some_and(|(author, _)| author == name);
+        let is_author = |name: &str| {
+            self.split(&format!("{name}: "))
+                .is_some_and(|(author, _)| author == name)
+        };
         let mut names: Vec<&str> = Vec::new();
         for name in self.seen.keys().filter(|name| is_author(name)) {
             if names.len() == max {
@@ -76,20 +100,22 @@ impl Authors {
     }
 
     /// `Ann changed the subject to "a: b"`: a colon within quotes, or a sentence about somebody who writes here.
-    fn is_app_line(&self, before_colon: &str, count: u32) -> bool {
-        if clean(before_colon).is_empty() {
-            return true;
-        }
-        if count >= 3 {
+    fn is_app_line(&self, before_colon: &str) -> bool {
+        let count = self.count(before_colon);
+        if count >= RECURRING {
             return false;
         }
-        quote_is_open(before_colon) || (count <= 1 && self.is_about_somebody(before_colon))
+        clean(before_colon).is_empty()
+            || quote_is_open(before_colon)
+            || (count <= 1 && self.is_about_somebody(before_colon))
     }
 
     fn is_about_somebody(&self, sentence: &str) -> bool {
         let spaces = sentence.match_indices(' ').map(|(at, _)| at);
         let words = spaces.clone().count() + 1;
-        spaces.enumerate().any(|(at, end)| words - at > 3 && self.count(&sentence[..end]) >= 2)
+        spaces
+            .enumerate()
+            .any(|(at, end)| words - at > 3 && self.count(&sentence[..end]) >= 2)
     }
 
     fn count(&self, name: &str) -> u32 {
@@ -104,12 +130,18 @@ pub(super) fn clean(name: &str) -> &str {
 
 fn candidates(rest: &str) -> impl Iterator<Item = usize> + '_ {
     let head = &rest.as_bytes()[..rest.len().min(AUTHOR_BYTES_MAX + 2)];
-    memchr::memchr_iter(b':', head).filter(|at| head.get(at + 1) == Some(&b' ')).take(CANDIDATES_MAX)
+    memchr::memchr_iter(b':', head)
+        .filter(|at| head.get(at + 1) == Some(&b' '))
+        .take(CANDIDATES_MAX)
 }
 
 fn quote_is_open(text: &str) -> bool {
     let count = |c: char| text.matches(c).count();
     let german = count('„');
-    let curly = if german > 0 { german > count('“') + count('”') } else { count('“') > count('”') };
+    let curly = if german > 0 {
+        german > count('“') + count('”')
+    } else {
+        count('“') > count('”')
+    };
     curly || count('"') % 2 == 1 || count('«') > count('»') || count('「') > count('」')
 }

@@ -50,7 +50,11 @@ pub(super) fn message(text: &str, sender: &str, title: Option<&str>) -> (Kind, V
 
 /// What a line without an author is.
 pub(super) fn app_line(text: &str) -> Kind {
-    if is_call(text.trim_matches(is_mark)) { Kind::Call } else { Kind::System }
+    if is_call(text.trim_matches(is_mark)) {
+        Kind::Call
+    } else {
+        Kind::System
+    }
 }
 
 enum Placeholder {
@@ -60,7 +64,9 @@ enum Placeholder {
 
 static PLACEHOLDERS: LazyLock<HashMap<&str, Placeholder>> = LazyLock::new(|| {
     let deleted = DELETED.iter().map(|text| (*text, Placeholder::Deleted));
-    let omitted = OMITTED.iter().map(|(text, kind)| (*text, Placeholder::Omitted(kind)));
+    let omitted = OMITTED
+        .iter()
+        .map(|(text, kind)| (*text, Placeholder::Omitted(kind)));
     deleted.chain(omitted).collect()
 });
 
@@ -70,7 +76,9 @@ fn is_call(text: &str) -> bool {
 }
 
 fn is_notice(text: &str, sender: &str, title: Option<&str>) -> bool {
-    let about_sender = text.strip_prefix(sender).is_some_and(|after| after.starts_with(' '));
+    let about_sender = text
+        .strip_prefix(sender)
+        .is_some_and(|after| after.starts_with(' '));
     title == Some(sender) || about_sender || ENCRYPTION.iter().any(|words| text.contains(words))
 }
 
@@ -80,17 +88,24 @@ fn other(text: &str, marked: bool) -> Option<&'static str> {
         return Some("poll");
     }
     let (label, link) = text.split_once(": ")?;
-    let is_map = link.starts_with("https://maps.google.com/?q=") || link.starts_with("https://foursquare.com/v/");
+    let is_map =
+        link.starts_with("https://maps.google.com/?q=") || link.starts_with("https://foursquare.com/v/");
     (is_map && label.len() < 40).then_some("location")
 }
 
 /// `<Media omitted>` in any language: two words or more in angle brackets, and nothing that code has.
 fn is_bracketed(text: &str) -> bool {
-    let Some(inner) = text.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')) else { return false };
+    let Some(inner) = text.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')) else {
+        return false;
+    };
     let mut words = 0;
     for word in inner.split(' ') {
         words += 1;
-        if word.is_empty() || !word.chars().all(|c| c.is_alphabetic() || (!c.is_ascii() && !c.is_control())) {
+        if word.is_empty()
+            || !word
+                .chars()
+                .all(|c| c.is_alphabetic() || (!c.is_ascii() && !c.is_control()))
+        {
             return false;
         }
     }
@@ -127,22 +142,33 @@ fn attached_on_ios(text: &str) -> Option<Attachment> {
 /// `report.pdf • 12 pages document omitted`, with the app's mark before what the app wrote.
 fn omitted_document(text: &str) -> Option<Attachment> {
     let (name, words) = text.rsplit_once(APP_MARK)?;
-    let Some(Placeholder::Omitted(kind)) = PLACEHOLDERS.get(words) else { return None };
-    let name = name.split(" • ").next().map(|name| name.trim_matches(|c: char| is_mark(c) || c == ' '));
+    let Some(Placeholder::Omitted(kind)) = PLACEHOLDERS.get(words) else {
+        return None;
+    };
+    let name = name
+        .split(" • ")
+        .next()
+        .map(|name| name.trim_matches(|c: char| is_mark(c) || c == ' '));
     let name = name.filter(|name| extension(name).is_some());
-    Some(Attachment { name: name.map(str::to_owned), ..of_kind(kind) })
+    Some(Attachment {
+        name: name.map(str::to_owned),
+        ..of_kind(kind)
+    })
 }
 
 /// `IMG-20200101-WA0001.jpg`: the app's own way to name a file.
 fn is_whatsapp_name(name: &str) -> bool {
     let mut parts = name.splitn(3, '-');
-    let (Some(kind), Some(date), Some(number)) = (parts.next(), parts.next(), parts.next()) else { return false };
+    let (Some(kind), Some(date), Some(number)) = (parts.next(), parts.next(), parts.next()) else {
+        return false;
+    };
     kind.len() == 3 && date.len() == 8 && date.bytes().all(|b| b.is_ascii_digit()) && number.starts_with("WA")
 }
 
 fn extension(name: &str) -> Option<&str> {
     let (stem, extension) = name.rsplit_once('.')?;
-    let plausible = (2..=5).contains(&extension.len()) && extension.bytes().all(|b| b.is_ascii_alphanumeric());
+    let plausible =
+        (2..=5).contains(&extension.len()) && extension.bytes().all(|b| b.is_ascii_alphanumeric());
     (plausible && !stem.is_empty()).then_some(extension)
 }
 
@@ -157,9 +183,15 @@ fn file(name: &str, extension: &str) -> Attachment {
         "vcf" => "contact",
         _ => "document",
     };
-    Attachment { name: Some(name.to_owned()), ..of_kind(kind) }
+    Attachment {
+        name: Some(name.to_owned()),
+        ..of_kind(kind)
+    }
 }
 
 fn of_kind(kind: &str) -> Attachment {
-    Attachment { kind: Some(kind.to_owned()), ..Attachment::default() }
+    Attachment {
+        kind: Some(kind.to_owned()),
+        ..Attachment::default()
+    }
 }

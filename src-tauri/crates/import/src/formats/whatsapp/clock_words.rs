@@ -20,7 +20,9 @@ pub(super) struct ClockWords {
 impl ClockWords {
     /// Takes the next header of the file.
     pub(super) fn add(&mut self, header: &Header) {
-        let DayPart::Unknown(word) = header.day_part else { return };
+        let DayPart::Unknown(word) = header.day_part else {
+            return;
+        };
         if !self.words.contains(&word) {
             self.other |= self.words.len() == 2;
             if !self.other {
@@ -32,7 +34,11 @@ impl ClockWords {
             && date == header.date
             && before != word
         {
-            self.forward += if self.words.first() == Some(&before) { 1 } else { -1 };
+            self.forward += if self.words.first() == Some(&before) {
+                1
+            } else {
+                -1
+            };
         }
     }
 

@@ -17,8 +17,8 @@ pub(super) struct Number {
 
 /// The zeros of the scripts whose digits systems put into dates.
 const ZEROS: [char; 13] = [
-    '\u{660}', '\u{6F0}', '\u{966}', '\u{9E6}', '\u{A66}', '\u{AE6}', '\u{B66}', '\u{BE6}', '\u{C66}', '\u{CE6}',
-    '\u{D66}', '\u{E50}', '\u{1040}',
+    '\u{660}', '\u{6F0}', '\u{966}', '\u{9E6}', '\u{A66}', '\u{AE6}', '\u{B66}', '\u{BE6}', '\u{C66}',
+    '\u{CE6}', '\u{D66}', '\u{E50}', '\u{1040}',
 ];
 
 /// Marks that steer the direction of text, and the byte order mark: they show nothing and stand anywhere.
@@ -92,7 +92,11 @@ impl<'a> Cursor<'a> {
 
     /// A number of one to four digits, all of one script, and no digit after it.
     pub(super) fn number(&mut self) -> Option<Number> {
-        let mut number = Number { value: 0, digits: 0, zero: '0' };
+        let mut number = Number {
+            value: 0,
+            digits: 0,
+            zero: '0',
+        };
         loop {
             let byte = self.byte();
             let (value, zero, len) = if byte.is_ascii_digit() {
@@ -107,7 +111,11 @@ impl<'a> Cursor<'a> {
             if number.digits == 4 || (number.digits > 0 && zero != number.zero) {
                 return None;
             }
-            number = Number { value: number.value * 10 + value, digits: number.digits + 1, zero };
+            number = Number {
+                value: number.value * 10 + value,
+                digits: number.digits + 1,
+                zero,
+            };
             self.at += len;
         }
         (number.digits > 0).then_some(number)

@@ -21,14 +21,30 @@ pub(super) fn day(numbers: [u16; 3], order: DateOrder, place: YearPlace) -> Opti
         _ if year > 2400 => year - 543,
         _ => year,
     };
-    if year < 1970 { None } else { Day::new(year, month, day) }
+    if year < 1970 {
+        None
+    } else {
+        Day::new(year, month, day)
+    }
 }
+
+/// 2009-01-01, the year WhatsApp began, in days since 1970: a reading with earlier dates is a wrong one.
+const FIRST_DAY: i64 = 14_245;
+
+/// People talk on days that follow one another, not on the third of each month: a reading that takes this many times
+/// as long as another one is a wrong one, given as many dates as [`DATES_MIN`].
+const STRETCHES: i64 = 8;
+
+/// Dates that it takes to compare how long two readings are.
+const DATES_MIN: u64 = 4;
 
 /// What the dates of a file say about their order.
 #[derive(Debug, Default)]
 pub(super) struct Evidence {
     readings: Vec<Reading>,
     last: Option<[u16; 3]>,
+    /// How often the date changed.
+    changes: u64,
     /// Whether two readings ever differed.
     open: bool,
     padded: bool,
@@ -58,8 +74,12 @@ impl Evidence {
             return;
         }
         if self.readings.is_empty() {
-            self.readings = orders(header.shape.year).iter().map(|order| Reading::new(*order)).collect();
+            self.readings = orders(header.shape.year)
+                .iter()
+                .map(|order| Reading::new(*order))
+                .collect();
         }
+        self.changes += 1;
         let mut days = None;
         for reading in &mut self.readings {
             let day = day(header.date, reading.order, header.shape.year).map(|day| day.days);
@@ -72,48 +92,51 @@ impl Evidence {
     pub(super) fn conclude(&self, shape: &Shape, asked: Option<DateOrder>) -> (DateOrder, Option<String>) {
         let least = self.readings.iter().map(|r| r.impossible).min().unwrap_or(0);
         let possible: Vec<&Reading> = self.readings.iter().filter(|r| r.impossible == least).collect();
-        if let Some(asked) = asked {
-            if possible.iter().any(|r| r.order == asked) {
-                return (asked, None);
+        match asked {
+            None => self.choose(&possible, shape),
+            Some(asked) if possible.iter().any(|r| r.order == asked) => (asked, None),
+            Some(asked) => {
+                let (order, _) = self.choose(&possible, shape);
+                let (asked, read) = (words(asked), words(order));
+                let note =
+                    format!("The dates cannot be read as {asked}, as was asked: they were read as {read}.");
+                (order, Some(note))
             }
-            let (order, _) = self.conclude(shape, None);
-            let note = format!(
-                "The dates cannot be read as {}, as was asked: they were read as {}.",
-                words(asked),
-                words(order)
-            );
-            return (order, Some(note));
         }
+    }
+
+    /// Among readings without impossible dates: files are written in order, and people talk day after day.
+    fn choose(&self, possible: &[&Reading], shape: &Shape) -> (DateOrder, Option<String>) {
         let Some(best) = possible.iter().min_by_key(|r| (r.back, r.back_days)) else {
             return (DateOrder::Dmy, None);
         };
-        if !self.open || possible.iter().all(|r| r.order == best.order || r.back > best.back) {
+        let others_go_back = possible
+            .iter()
+            .all(|r| r.order == best.order || r.back > best.back);
+        if !self.open || others_go_back {
             return (best.order, None);
         }
-        let equal: Vec<&Reading> = possible
-            .iter()
-            .filter(|r| (r.back, r.back_days) == (best.back, best.back_days))
-            .copied()
-            .collect();
-        let order = if equal.len() == 1 { best.order } else { self.guess(&equal, shape) };
-        (order, Some(open_note(order, &possible)))
+        let as_good = |r: &&&Reading| (r.back, r.back_days) == (best.back, best.back_days);
+        let equal: Vec<&Reading> = possible.iter().filter(as_good).copied().collect();
+        match shortest(&equal) {
+            Some(order) if equal.len() > 1 && self.changes >= DATES_MIN => (order, None),
+            Some(order) => (order, Some(open_note(order, possible))),
+            None => {
+                let order = self.guess(&equal, shape);
+                (order, Some(open_note(order, possible)))
+            }
+        }
     }
 
     /// Nothing in the order of the lines decides: what is usual does.
     fn guess(&self, equal: &[&Reading], shape: &Shape) -> DateOrder {
         let offered = |order| equal.iter().any(|r| r.order == order);
         if !offered(DateOrder::Dmy) {
-            return equal[0].order;
+            return equal.first().map_or(DateOrder::Dmy, |r| r.order);
         }
         // No language writes the month first with dots, or with dashes and the year last.
         if !offered(DateOrder::Mdy) || shape.date_separators[0] != '/' {
             return DateOrder::Dmy;
-        }
-        // People talk on days that follow one another, not on the third of each month.
-        let span = |order| equal.iter().find(|r| r.order == order).map_or(0, |r| r.last_day - r.first_day);
-        let (day_first, month_first) = (span(DateOrder::Dmy), span(DateOrder::Mdy));
-        if day_first.max(month_first) > 8 * day_first.min(month_first) {
-            return if month_first < day_first { DateOrder::Mdy } else { DateOrder::Dmy };
         }
         // Short dates without zeros and with AM and PM are how the one country writes that puts the month first.
         let twelve_hours = shape.day_part != DayPartPlace::Nowhere;
@@ -124,13 +147,32 @@ impl Evidence {
     }
 }
 
+/// The reading in which the file spans much less time than in all others.
+fn shortest(readings: &[&Reading]) -> Option<DateOrder> {
+    let span = |r: &Reading| r.last_day - r.first_day;
+    let best = readings.iter().min_by_key(|r| span(r))?;
+    let limit = STRETCHES * span(best).max(1);
+    readings
+        .iter()
+        .all(|r| r.order == best.order || span(r) > limit)
+        .then_some(best.order)
+}
+
 impl Reading {
     fn new(order: DateOrder) -> Self {
-        Self { order, impossible: 0, back: 0, back_days: 0, last: None, first_day: i64::MAX, last_day: i64::MIN }
+        Self {
+            order,
+            impossible: 0,
+            back: 0,
+            back_days: 0,
+            last: None,
+            first_day: i64::MAX,
+            last_day: i64::MIN,
+        }
     }
 
     fn add(&mut self, day: Option<i64>) {
-        let Some(day) = day else {
+        let Some(day) = day.filter(|day| *day >= FIRST_DAY) else {
             self.impossible += 1;
             return;
         };
@@ -154,7 +196,11 @@ fn orders(place: YearPlace) -> &'static [DateOrder] {
 }
 
 fn open_note(order: DateOrder, possible: &[&Reading]) -> String {
-    let others: Vec<&str> = possible.iter().filter(|r| r.order != order).map(|r| name(r.order)).collect();
+    let others: Vec<&str> = possible
+        .iter()
+        .filter(|r| r.order != order)
+        .map(|r| name(r.order))
+        .collect();
     format!(
         "The dates of this file can be read in more than one way; they were read as {}. If that is wrong, import it \
          again with --date-order {}.",

@@ -19,13 +19,70 @@ pub(super) enum DayPart {
 
 /// Without dots, spaces and marks, in small letters. From the Unicode CLDR's day periods, and what is seen in exports.
 const AM: &[&str] = &[
-    "am", "上午", "凌晨", "清晨", "早上", "오전", "午前", "ص", "قظ", "قبلازظهر", "قبلدوپہر", "לפנה״צ", "לפנהצ", "πμ", "öö",
-    "ap", "fm", "de", "dop", "vm", "дп", "sa", "pg", "проб", "to", "पूर्वाह्न", "मपू", "ਪੂਦੁ", "ಪೂರ್ವಾಹ್ನ", "முற்பகல்",
+    "am",
+    "上午",
+    "凌晨",
+    "清晨",
+    "早上",
+    "오전",
+    "午前",
+    "ص",
+    "قظ",
+    "قبلازظهر",
+    "قبلدوپہر",
+    "לפנה״צ",
+    "לפנהצ",
+    "πμ",
+    "öö",
+    "ap",
+    "fm",
+    "de",
+    "dop",
+    "vm",
+    "дп",
+    "sa",
+    "pg",
+    "проб",
+    "to",
+    "पूर्वाह्न",
+    "मपू",
+    "ਪੂਦੁ",
+    "ಪೂರ್ವಾಹ್ನ",
+    "முற்பகல்",
     "ก่อนเที่ยง",
 ];
 const PM: &[&str] = &[
-    "pm", "下午", "傍晚", "晚上", "半夜", "오후", "午後", "م", "بظ", "بعدازظهر", "بعددوپہر", "אחה״צ", "אחהצ", "μμ", "ös",
-    "ip", "em", "du", "odp", "pop", "nm", "пп", "ch", "ptg", "слоб", "tk", "अपराह्न", "मउ", "ਬਾਦੁ", "ಅಪರಾಹ್ನ", "பிற்பகல்",
+    "pm",
+    "下午",
+    "傍晚",
+    "晚上",
+    "半夜",
+    "오후",
+    "午後",
+    "م",
+    "بظ",
+    "بعدازظهر",
+    "بعددوپہر",
+    "אחה״צ",
+    "אחהצ",
+    "μμ",
+    "ös",
+    "ip",
+    "em",
+    "du",
+    "odp",
+    "pop",
+    "nm",
+    "пп",
+    "ch",
+    "ptg",
+    "слоб",
+    "tk",
+    "अपराह्न",
+    "मउ",
+    "ਬਾਦੁ",
+    "ಅಪರಾಹ್ನ",
+    "பிற்பகல்",
     "หลังเที่ยง",
 ];
 const NOON: &[&str] = &["中午"];
@@ -38,8 +95,13 @@ pub(super) fn of(words: &str) -> DayPart {
         " PM" | " PM " | "\u{202F}PM" | "\u{202F}PM " | " pm " => return DayPart::Pm,
         _ => {}
     }
-    let letter = |c: &char| !(c.is_whitespace() || is_mark(*c) || matches!(c, '.' | ',' | '،' | '、' | '日' | '일'));
-    let word: String = words.chars().filter(letter).flat_map(char::to_lowercase).collect();
+    let letter =
+        |c: &char| !(c.is_whitespace() || is_mark(*c) || matches!(c, '.' | ',' | '،' | '、' | '日' | '일'));
+    let word: String = words
+        .chars()
+        .filter(letter)
+        .flat_map(char::to_lowercase)
+        .collect();
     match word.as_str() {
         "" => DayPart::None,
         word if AM.contains(&word) => DayPart::Am,
@@ -60,6 +122,8 @@ pub(super) fn hour(hour: u8, part: DayPart) -> u8 {
 
 /// FNV-1a; never zero, which stands for no word.
 fn hash(word: &str) -> u32 {
-    let hash = word.bytes().fold(0x811C_9DC5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    let hash = word.bytes().fold(0x811C_9DC5_u32, |hash, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    });
     hash.max(1)
 }

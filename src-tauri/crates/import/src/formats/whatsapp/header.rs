@@ -136,7 +136,10 @@ fn date(cursor: &mut Cursor) -> Option<([Number; 3], [char; 2])> {
 fn date_separator(cursor: &mut Cursor) -> Option<char> {
     cursor.skip_blanks();
     let sign = cursor.peek()?;
-    if !matches!(sign, '/' | '.' | '-' | '\u{2010}'..='\u{2013}' | '年' | '月' | '년' | '월' | '、' | '・' | '·') {
+    if !matches!(
+        sign,
+        '/' | '.' | '-' | '\u{2010}'..='\u{2013}' | '年' | '月' | '년' | '월' | '、' | '・' | '·'
+    ) {
         return None;
     }
     cursor.advance(sign);
@@ -168,8 +171,16 @@ fn between(cursor: &mut Cursor) -> Option<Between> {
     let comma = words.contains([',', '،', '、']);
     match day_part::of(words) {
         DayPart::None if words.is_empty() => None,
-        DayPart::Unknown(word) => Some(Between { comma, word, day_part: DayPart::None }),
-        day_part => Some(Between { comma, word: 0, day_part }),
+        DayPart::Unknown(word) => Some(Between {
+            comma,
+            word,
+            day_part: DayPart::None,
+        }),
+        day_part => Some(Between {
+            comma,
+            word: 0,
+            day_part,
+        }),
     }
 }
 
@@ -198,12 +209,21 @@ fn time(cursor: &mut Cursor) -> Option<Time> {
         b':' | b'.' if separator.is_ascii_punctuation() => {
             cursor.eat(before_seconds);
             // `14.05.` may end with a dot.
-            if cursor.at_digit() { Some(two_digits(cursor, 60)?.min(59)) } else { None }
+            if cursor.at_digit() {
+                Some(two_digits(cursor, 60)?.min(59))
+            } else {
+                None
+            }
         }
         _ if cursor.eat_str(" min ") => Some(two_digits(cursor, 60)?.min(59)),
         _ => None,
     };
-    Some(Time { hour, minute, second, separator })
+    Some(Time {
+        hour,
+        minute,
+        second,
+        separator,
+    })
 }
 
 /// `:` or `.`, or the ` h ` of Canadian French.
@@ -215,7 +235,9 @@ fn time_separator(cursor: &mut Cursor) -> Option<char> {
         return Some('.');
     }
     cursor.skip_blanks();
-    let c = cursor.peek().filter(|c| matches!(c, 'h' | ':' | '：' | '時' | '时' | '시'))?;
+    let c = cursor
+        .peek()
+        .filter(|c| matches!(c, 'h' | ':' | '：' | '時' | '时' | '시'))?;
     cursor.advance(c);
     cursor.skip_blanks();
     Some(c)
@@ -237,7 +259,10 @@ fn end(cursor: &mut Cursor, bracket: bool) -> Option<(DayPart, char)> {
             cursor.eat(b' ');
             return Some((day_part::of(words), ']'));
         }
-        if !bracket && matches!(c, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}') && words.ends_with(char::is_whitespace) {
+        if !bracket
+            && matches!(c, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}')
+            && words.ends_with(char::is_whitespace)
+        {
             cursor.advance(c);
             let space = cursor.eat(b' ') || cursor.eat_str("\u{A0}") || cursor.rest().is_empty();
             return space.then(|| (day_part::of(words), c));

@@ -46,7 +46,12 @@ struct Pending {
 }
 
 impl<'s> Reader<'s> {
-    pub(super) fn new(export: &Export, options: &Options, findings: Findings, sink: &'s mut dyn Sink) -> Self {
+    pub(super) fn new(
+        export: &Export,
+        options: &Options,
+        findings: Findings,
+        sink: &'s mut dyn Sink,
+    ) -> Self {
         let title = title::of(export);
         let (me, note) = who_is_me(options, title.as_deref(), &findings.authors);
         let mut notes = findings.notes;
@@ -138,10 +143,15 @@ impl<'s> Reader<'s> {
 
     /// Hands over what is complete: the message, and what of it was too long.
     pub(super) fn flush(&mut self) -> Result<(), ImportError> {
-        let Some(mut pending) = self.pending.take() else { return Ok(()) };
+        let Some(mut pending) = self.pending.take() else {
+            return Ok(());
+        };
         if !self.begun {
             self.begun = true;
-            let head = ChatHead { key: None, title: self.title.clone() };
+            let head = ChatHead {
+                key: None,
+                title: self.title.clone(),
+            };
             self.sink.chat(head).map_err(ImportError::Sink)?;
         }
         let (line_number, cut_bytes) = (pending.line_number, pending.cut_bytes);
@@ -156,12 +166,20 @@ impl<'s> Reader<'s> {
     }
 
     fn record(&mut self, pending: Pending) -> Record {
-        let Pending { author, content, timestamp, .. } = pending;
+        let Pending {
+            author,
+            content,
+            timestamp,
+            ..
+        } = pending;
         let (kind, attachments, person) = match author {
             None => (classify::app_line(&content), Vec::new(), None),
             Some(author) => {
                 let (me, title) = (self.me.as_deref(), self.title.as_deref());
-                let person = self.people.entry(author).or_insert_with_key(|name| Person::new(name, me));
+                let person = self
+                    .people
+                    .entry(author)
+                    .or_insert_with_key(|name| Person::new(name, me));
                 let (kind, attachments) = classify::message(&content, &person.sender.name, title);
                 (kind, attachments, Some(person).filter(|_| kind != Kind::System))
             }
@@ -181,7 +199,9 @@ impl<'s> Reader<'s> {
     }
 
     fn leave_out(&mut self, line_number: u64, reason: String, text: &str) -> Result<(), ImportError> {
-        self.sink.left_out(left_out(format!("line {line_number}"), reason, text)).map_err(ImportError::Sink)
+        self.sink
+            .left_out(left_out(format!("line {line_number}"), reason, text))
+            .map_err(ImportError::Sink)
     }
 }
 
@@ -189,7 +209,13 @@ impl Person {
     fn new(name: &str, me: Option<&str>) -> Self {
         let name = authors::clean(name).to_owned();
         let is_me = me.is_some_and(|me| is_same(me, &name));
-        Self { sender: Sender { key: name.clone(), name }, is_me }
+        Self {
+            sender: Sender {
+                key: name.clone(),
+                name,
+            },
+            is_me,
+        }
     }
 }
 
@@ -198,7 +224,11 @@ impl Pending {
     fn append(&mut self, text: &str) {
         let room = CONTENT_BYTES_MAX.saturating_sub(self.content.len());
         // Nothing goes in behind a gap.
-        let fits = if self.cut_bytes > 0 { 0 } else { text.floor_char_boundary(room) };
+        let fits = if self.cut_bytes > 0 {
+            0
+        } else {
+            text.floor_char_boundary(room)
+        };
         self.content.push_str(&text[..fits]);
         let rest = &text[fits..];
         if !rest.is_empty() {
@@ -231,7 +261,8 @@ fn who_is_me(options: &Options, title: Option<&str>, authors: &Authors) -> (Opti
     });
     match others {
         Some((me, other)) => {
-            let note = format!("The file is named after {other}, so the messages by {me} were taken as your own.");
+            let note =
+                format!("The file is named after {other}, so the messages by {me} were taken as your own.");
             (Some(me.to_owned()), Some(note))
         }
         None => (None, None),

@@ -50,8 +50,14 @@ pub(super) struct Findings {
 impl Survey {
     /// Takes a line that has the form of a header.
     pub(super) fn add(&mut self, line_number: u64, header: &Header) {
-        if self.tallies.get(self.last).is_none_or(|tally| tally.shape != header.shape) {
-            let Some(at) = self.position(line_number, header.shape) else { return };
+        if self
+            .tallies
+            .get(self.last)
+            .is_none_or(|tally| tally.shape != header.shape)
+        {
+            let Some(at) = self.position(line_number, header.shape) else {
+                return;
+            };
             self.last = at;
         }
         let tally = &mut self.tallies[self.last];
@@ -79,13 +85,18 @@ impl Survey {
 
     /// Whether this is a chat: one that begins with a header, or has several of one shape.
     pub(super) fn is_chat(&self) -> bool {
-        self.tallies.iter().any(|tally| tally.first_line == 1 || tally.count >= 3)
+        self.tallies
+            .iter()
+            .any(|tally| tally.first_line == 1 || tally.count >= 3)
     }
 
     /// The style of the file; none if no line has the form of a header.
     pub(super) fn conclude(mut self, options: &Options) -> Option<Findings> {
         let most = self.tallies.iter().map(|tally| tally.count).max()?;
-        let at = self.tallies.iter().position(|tally| tally.count * OUTWEIGHS >= most)?;
+        let at = self
+            .tallies
+            .iter()
+            .position(|tally| tally.count * OUTWEIGHS >= most)?;
         let tally = self.tallies.swap_remove(at);
         let (order, open) = tally.dates.conclude(&tally.shape, options.date_order);
         let mut notes: Vec<String> = open.into_iter().collect();
@@ -96,8 +107,16 @@ impl Survey {
                 other.first_line
             ));
         }
-        let style = Style { shape: tally.shape, order, words: tally.words };
-        Some(Findings { style, authors: tally.authors, notes })
+        let style = Style {
+            shape: tally.shape,
+            order,
+            words: tally.words,
+        };
+        Some(Findings {
+            style,
+            authors: tally.authors.settle(),
+            notes,
+        })
     }
 }
 

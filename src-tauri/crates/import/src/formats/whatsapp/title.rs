@@ -7,21 +7,44 @@ use crate::Export;
 /// Words between the program's name and the chat's in `WhatsApp Chat with Ann.txt`, in the languages it is most used
 /// in; languages that write ` - ` instead need none.
 const CONNECTING: &[&str] = &[
-    "with", "mit", "con", "avec", "com", "met", "с", "з", "z", "ze", "s", "se", "ile", "dengan", "med", "cu", "với", "मध्ये",
+    "with",
+    "mit",
+    "con",
+    "avec",
+    "com",
+    "met",
+    "с",
+    "з",
+    "z",
+    "ze",
+    "s",
+    "se",
+    "ile",
+    "dengan",
+    "med",
+    "cu",
+    "với",
+    "मध्ये",
 ];
 
 /// The chat's title, from the entry's name, the file's or the folder's: the first that has the form of one.
 pub(super) fn of(export: &Export) -> Option<String> {
     let entry = export.entry.as_deref().map(Path::new);
     let folder = export.path.parent();
-    [entry, Some(export.path.as_path()), folder].into_iter().flatten().find_map(|path| {
-        let name = path.file_name()?.to_str()?;
-        from_name(name)
-    })
+    [entry, Some(export.path.as_path()), folder]
+        .into_iter()
+        .flatten()
+        .find_map(|path| {
+            let name = path.file_name()?.to_str()?;
+            from_name(name)
+        })
 }
 
 fn from_name(name: &str) -> Option<String> {
-    let stem = name.strip_suffix(".txt").or_else(|| name.strip_suffix(".zip")).unwrap_or(name);
+    let stem = name
+        .strip_suffix(".txt")
+        .or_else(|| name.strip_suffix(".zip"))
+        .unwrap_or(name);
     let stem = without_copy_number(stem.trim());
     let at = stem.find("WhatsApp")?;
     if let Some((_, title)) = stem[at..].split_once(" - ") {

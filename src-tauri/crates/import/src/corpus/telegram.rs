@@ -121,7 +121,7 @@ fn write_line(id: usize, line: &Line, out: &mut impl Write) -> io::Result<()> {
     }
     match expected.content.split_once(' ') {
         // The first word in bold: a text of pieces.
-        Some((bold, rest)) if id % 5 == 0 => {
+        Some((bold, rest)) if id.is_multiple_of(5) => {
             let pieces = json!([{"type": "bold", "text": bold}, format!(" {rest}")]);
             write!(out, "\"text\": {pieces}}}")
         }

@@ -20,6 +20,8 @@ export default ts.config(
     rules: {
       'no-restricted-globals': ['error', ...network],
       'no-console': 'error',
+      // Pages are served at the root of their own origin: there is no base path to resolve.
+      'svelte/no-navigation-without-resolve': 'off',
       'max-lines': ['error', { max: 300, skipBlankLines: true, skipComments: true }],
       // TypeScript finds undefined names itself, and knows types that ESLint does not.
       'no-undef': 'off',
@@ -29,7 +31,9 @@ export default ts.config(
   {
     files: ['**/*.svelte', '**/*.svelte.ts'],
     languageOptions: { parserOptions: { parser: ts.parser, svelteConfig } },
-    // Pages are served at the root of their own origin: there is no base path to resolve.
-    rules: { 'svelte/no-navigation-without-resolve': 'off' },
+    rules: {
+      // State is `$state.raw` and replaced as a whole: a list of a thousand needs no thousand signals.
+      'svelte/prefer-svelte-reactivity': 'off',
+    },
   },
 );

@@ -5,12 +5,13 @@ const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 
 /** One or two letters to stand for a name: of its first and last word. A phone number gives its last two digits. */
 export function initials(name: string): string {
-  const words = name.split(/[\s._-]+/u).filter((word) => /[\p{L}\p{N}\p{Emoji_Presentation}]/u.test(word));
-  if (words.length === 0) return '?';
-  const letters = words.filter((word) => /[\p{L}\p{Emoji_Presentation}]/u.test(word));
-  if (letters.length === 0) return name.replace(/\D/gu, '').slice(-2);
-  const picked = letters.length > 1 ? [letters[0], letters[letters.length - 1]] : [letters[0]];
-  return picked.map((word) => firstLetter(word ?? '')).join('');
+  const letters = name
+    .split(/[\s._-]+/u)
+    .map(firstLetter)
+    .filter(Boolean);
+  if (letters.length > 0) return letters.length > 1 ? `${letters[0]}${letters.at(-1)}` : `${letters[0]}`;
+  const digits = name.replace(/\D/gu, '').slice(-2);
+  return digits || firstGrapheme(name.trim()) || '?';
 }
 
 /** A colour for an id, the same at every start. Neighbouring ids, which often share a chat, differ. */
@@ -18,10 +19,17 @@ export function hue(id: number): number {
   return ((id % HUES) + HUES) % HUES;
 }
 
+/** The first letter of a word, in upper case; nothing if it has none. */
 function firstLetter(word: string): string {
   for (const { segment } of graphemes.segment(word)) {
-    if (/[\p{L}\p{N}\p{Emoji_Presentation}]/u.test(segment)) return segment.toLocaleUpperCase();
+    if (/\p{L}/u.test(segment)) return segment.toLocaleUpperCase();
   }
+  return '';
+}
+
+/** For names that are an emoji. */
+function firstGrapheme(name: string): string {
+  for (const { segment } of graphemes.segment(name)) return segment;
   return '';
 }
 

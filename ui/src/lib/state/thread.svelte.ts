@@ -100,6 +100,8 @@ export class Thread {
     const [oldest] = this.messages;
     if (!oldest || !this.hasBefore || this.#paging) return;
     await this.#page({ before: oldest.id }, (page) => {
+      // Another stretch was asked for before this page was, and came first.
+      if (this.messages[0]?.id !== oldest.id) return;
       this.shift = true;
       this.messages = [...this.#unknown(page.messages), ...this.messages];
       this.hasBefore = page.has_before;
@@ -111,6 +113,7 @@ export class Thread {
     const newest = this.messages.at(-1);
     if (!newest || !this.hasAfter || this.#paging) return;
     await this.#page({ after: newest.id }, (page) => {
+      if (this.messages.at(-1)?.id !== newest.id) return;
       this.shift = false;
       this.messages = [...this.messages, ...this.#unknown(page.messages)];
       this.hasAfter = page.has_after;

@@ -2,23 +2,24 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use chatstats_server::Overrides;
 use tauri::{AppHandle, Manager, RunEvent};
 use tauri_plugin_window_state::StateFlags;
 use tokio::sync::mpsc;
 
-use crate::args::{self, Request};
+use crate::args::{self, Request, Start};
 use crate::page::Page;
 use crate::server::Server;
 use crate::{intake, menu, window};
 
-/// Opens the window on a server of its own, imports `paths`, and returns the exit code once the window is closed.
+/// Opens the window on a server of its own, imports what `start` names, and returns the exit code once the window is closed.
 ///
-/// If the program runs already, this call hands `paths` over to it and ends the process with 0.
+/// If the program runs already, this call hands the files over to it and ends the process with 0.
 ///
 /// # Errors
 ///
 /// Whatever keeps the server or the window from starting, with a text for people. The window is not shown then.
-pub(crate) fn run(paths: Vec<PathBuf>) -> Result<i32> {
+pub(crate) fn run(start: Start) -> Result<i32> {
     let runtime = tokio::runtime::Runtime::new().context("start the background threads")?;
     // One set of threads for the shell and the server.
     tauri::async_runtime::set(runtime.handle().clone());
@@ -41,14 +42,19 @@ pub(crate) fn run(paths: Vec<PathBuf>) -> Result<i32> {
         .context("prepare the window")?;
 
     // Only now: a second start has left by here, and must not find the first one's data directory locked.
-    let server = Server::open()?;
+    let overrides = Overrides {
+        listen: start.listen,
+        data_dir: start.data_dir,
+        ..Overrides::default()
+    };
+    let server = Server::open(overrides)?;
     let entry_url = server.entry_url();
     app.manage(Page::default());
     app.manage(menu::Zoom::default());
     app.manage(server);
     app.state::<Server>().start(&runtime, app.handle());
-    window::open(&app, &entry_url)?;
-    intake::import(app.handle(), paths);
+    let import = intake::begin(app.handle(), start.paths);
+    window::open(&app, &entry_url, import)?;
     runtime.spawn(take_over(app.handle().clone(), handed_over));
     runtime.spawn(leave_on_signal(app.handle().clone()));
 
@@ -67,7 +73,7 @@ fn accept(handover: &mpsc::Sender<Vec<PathBuf>>, arguments: Vec<String>, directo
     let arguments = arguments.into_iter().skip(1).map(OsString::from);
     // The second process has said itself what is wrong with its arguments; all that is left to do here is to come forward.
     let paths = match args::parse(arguments, Path::new(directory)) {
-        Request::Open(paths) => paths,
+        Request::Open(start) => start.paths,
         Request::Print(_) | Request::WrongUse(_) => Vec::new(),
     };
     if let Err(error) = handover.try_send(paths) {

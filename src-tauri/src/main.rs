@@ -16,15 +16,14 @@ mod page;
 mod server;
 mod window;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use args::Request;
+use args::{Request, Start};
 
 fn main() -> ExitCode {
     let directory = std::env::current_dir().unwrap_or_default();
     match args::parse(std::env::args_os().skip(1), &directory) {
-        Request::Open(paths) => open(paths),
+        Request::Open(start) => open(start),
         Request::Print(text) => {
             println!("{text}");
             ExitCode::SUCCESS
@@ -38,12 +37,13 @@ fn main() -> ExitCode {
 
 /// Runs until the window is closed. What kept it from running is said on standard error and, where there is a screen, in a
 /// dialog: someone who started it from an icon sees no standard error.
-fn open(paths: Vec<PathBuf>) -> ExitCode {
+fn open(start: Start) -> ExitCode {
+    chatstats_server::prepare();
     if let Err(error) = display::prepare() {
         eprintln!("chatstats-desktop: {error:#}");
         return ExitCode::FAILURE;
     }
-    match desktop::run(paths) {
+    match desktop::run(start) {
         Ok(0) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(error) => {

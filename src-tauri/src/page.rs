@@ -13,42 +13,50 @@ pub(crate) enum Event {
     Drag { over: bool },
 }
 
-/// Sends `event` to the page, or keeps it until the page has loaded.
-pub(crate) fn tell(app: &AppHandle, event: &Event) {
+/// Sends `event` to the page. One that is still loading listens to nothing yet; it is told where to go once it has loaded.
+pub(crate) fn tell(app: &AppHandle, event: Event) {
     let page = app.state::<Page>();
-    let mut early = page.early.lock().unwrap_or_else(PoisonError::into_inner);
-    match early.as_mut() {
-        None => run(app, &event.script()),
-        Some(waiting) if waiting.len() < EARLY_EVENTS_MAX => waiting.push(event.script()),
-        // The page lists all imports when it opens; an event only says where to look first.
-        Some(_) => tracing::warn!(?event, "the page is not there yet and enough waits for it"),
+    let mut state = page.0.lock().unwrap_or_else(PoisonError::into_inner);
+    match (&mut *state, event) {
+        (State::Loaded, event) => run(app, &event.script()),
+        (State::Loading { import }, Event::Imported { id }) => *import = Some(id),
+        // There is nothing to highlight in an empty window.
+        (State::Loading { .. }, Event::Drag { .. }) => {}
     }
 }
 
-/// Delivers what has waited for the page.
+/// The page has loaded: if an import began meanwhile, it goes there.
 pub(crate) fn loaded(app: &AppHandle) {
     let page = app.state::<Page>();
-    let mut early = page.early.lock().unwrap_or_else(PoisonError::into_inner);
-    for script in early.take().unwrap_or_default() {
-        run(app, &script);
+    let mut state = page.0.lock().unwrap_or_else(PoisonError::into_inner);
+    if let State::Loading { import: Some(id) } = *state {
+        run(app, &format!("window.location.replace('{}')", path_of_import(id)));
     }
+    *state = State::Loaded;
 }
 
-/// Events for a page that has not loaded yet; `None` once it has.
-pub(crate) struct Page {
-    early: Mutex<Option<Vec<String>>>,
+/// Where the page shows the progress and the receipt of an import.
+pub(crate) fn path_of_import(id: i64) -> String {
+    format!("/imports/{id}")
 }
 
-impl Default for Page {
+/// Whether the page can be told anything yet.
+#[derive(Default)]
+pub(crate) struct Page(Mutex<State>);
+
+enum State {
+    /// The newest import since the window opened is the one to show.
+    Loading {
+        import: Option<i64>,
+    },
+    Loaded,
+}
+
+impl Default for State {
     fn default() -> Self {
-        Page {
-            early: Mutex::new(Some(Vec::new())),
-        }
+        State::Loading { import: None }
     }
 }
-
-/// As many as second starts can bring before the first page is there.
-const EARLY_EVENTS_MAX: usize = 64;
 
 impl Event {
     fn script(self) -> String {

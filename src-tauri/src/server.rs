@@ -3,7 +3,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Result;
-use chatstats_server::{App, Config, Overrides};
+use chatstats_server::{App, Config, LogGuard, Overrides};
 use tauri::AppHandle;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
@@ -16,20 +16,25 @@ pub(crate) struct Server {
     app: App,
     shutdown: CancellationToken,
     serving: Mutex<Option<JoinHandle<()>>>,
+    _log: LogGuard,
 }
 
 impl Server {
-    /// Takes the data directory and the port. The settings are those of `chatstats serve`: variables and `config.toml`.
+    /// Takes the data directory and the port. What `overrides` leaves open comes from where `chatstats serve` has it:
+    /// variables and `config.toml`.
     ///
     /// # Errors
     ///
     /// A port in use, a directory another process holds, a damaged database or setting; each with a text for people.
-    pub(crate) fn open() -> Result<Server> {
-        let app = App::open(Config::load(Overrides::default())?)?;
+    pub(crate) fn open(overrides: Overrides) -> Result<Server> {
+        let config = Config::load(overrides)?;
+        let log = chatstats_server::start_log(&config.data_dir)?;
+        let app = App::open(config)?;
         Ok(Server {
             app,
             shutdown: CancellationToken::new(),
             serving: Mutex::new(None),
+            _log: log,
         })
     }
 

@@ -9,13 +9,16 @@ use tauri::{
 use crate::intake;
 use crate::page::{self, Event};
 
-/// Opens the window at `entry_url`, the server's address with its token.
+/// Opens the window at `entry_url`, the server's address with its token; on the page of `import` if there is one.
 ///
 /// # Errors
 ///
 /// The address does not parse, or the system refuses a window.
-pub(crate) fn open(app: &tauri::App, entry_url: &str) -> Result<()> {
-    let entry: Url = entry_url.parse().context("read the server's own address")?;
+pub(crate) fn open(app: &tauri::App, entry_url: &str, import: Option<i64>) -> Result<()> {
+    let mut entry: Url = entry_url.parse().context("read the server's own address")?;
+    if let Some(id) = import {
+        entry.set_path(&page::path_of_import(id));
+    }
     let home = entry.origin();
     let window = WebviewWindowBuilder::new(app, LABEL, WebviewUrl::External(entry))
         .title("ChatStats")
@@ -83,10 +86,10 @@ fn dropped(app: &AppHandle, event: &WindowEvent) {
         return;
     };
     match drag {
-        DragDropEvent::Enter { .. } => page::tell(app, &Event::Drag { over: true }),
-        DragDropEvent::Leave => page::tell(app, &Event::Drag { over: false }),
+        DragDropEvent::Enter { .. } => page::tell(app, Event::Drag { over: true }),
+        DragDropEvent::Leave => page::tell(app, Event::Drag { over: false }),
         DragDropEvent::Drop { paths, .. } => {
-            page::tell(app, &Event::Drag { over: false });
+            page::tell(app, Event::Drag { over: false });
             intake::import(app, paths.clone());
         }
         // `Over` comes with every move of the pointer and says nothing new.

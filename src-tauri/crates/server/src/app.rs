@@ -1,13 +1,15 @@
 //! The server as a value: opened, asked for its address, run, shut down.
 
 use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::Context;
 use chatstats_hub::Hub;
+use chatstats_model::{ImportId, ImportOptions, Timestamp};
 use chatstats_store::Store;
-use chatstats_sync::Publisher;
+use chatstats_sync::{ImportSettings, Imports, ImportsError, Ingest, Publisher};
 use tokio_util::sync::CancellationToken;
 
 use crate::assets::Pages;
@@ -40,6 +42,10 @@ struct Inner {
 pub(crate) struct AppState {
     pub(crate) store: Store,
     pub(crate) hub: Hub,
+    pub(crate) ingest: Ingest,
+    pub(crate) imports: Imports,
+    /// Where uploads lie until they are imported.
+    pub(crate) uploads_dir: Arc<PathBuf>,
     pub(crate) streams: Streams,
     pub(crate) config: Arc<Config>,
     pub(crate) guard: Arc<Guard>,
@@ -67,9 +73,14 @@ impl App {
         let hub = Hub::new();
         store.on_commit(Arc::new(Publisher::new(hub.clone())));
         warn_of(&config);
+        let uploads_dir = data_dir.path().join(UPLOADS_DIR);
+        let imports = start_imports(&store, data_dir.path())?;
         let state = AppState {
+            ingest: Ingest::new(store.clone()),
             store,
             hub,
+            imports,
+            uploads_dir: Arc::new(uploads_dir),
             streams: Streams::default(),
             guard: Arc::new(Guard::new(&config, addr.port(), tokens)),
             pages: Arc::new(Pages::load()),
@@ -84,6 +95,11 @@ impl App {
         })))
     }
 
+    #[cfg(test)]
+    pub(crate) fn state(&self) -> &AppState {
+        &self.0.state
+    }
+
     /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
         self.0.addr
@@ -93,6 +109,21 @@ impl App {
     pub fn entry_url(&self) -> String {
         let token = self.0.state.guard.tokens().current();
         format!("{}?token={}", self.url(), token.as_str())
+    }
+
+    /// Starts an import of files and folders in the background. Works inside and outside an async runtime, and
+    /// waits for one small write.
+    ///
+    /// # Errors
+    ///
+    /// No paths, too many imports waiting, or the database's.
+    pub fn import(&self, paths: Vec<PathBuf>) -> Result<ImportId, ImportsError> {
+        Ok(self
+            .0
+            .state
+            .imports
+            .queue_blocking(paths, ImportOptions::default())?
+            .id)
     }
 
     /// Answers requests until `shutdown` is cancelled; then ends the streams, finishes what is being written and
@@ -113,6 +144,7 @@ impl App {
         data_dir.announce(&Running {
             pid: std::process::id(),
             url: self.url(),
+            own_token: state.config.token.is_some(),
         })?;
         tracing::info!(addr = %self.0.addr, data_dir = %data_dir.path().display(), "listening");
 
@@ -127,8 +159,12 @@ impl App {
         };
         let (accepted, ()) = tokio::join!(listen::accept(listener, site, shutdown.clone()), ending);
         heart.abort();
-        let store = state.store.clone();
-        tokio::task::spawn_blocking(move || store.shutdown())
+        let (imports, store) = (state.imports.clone(), state.store.clone());
+        let close = move || {
+            imports.shutdown();
+            store.shutdown();
+        };
+        tokio::task::spawn_blocking(close)
             .await
             .context("close the database")?;
         data_dir.retract();
@@ -139,6 +175,25 @@ impl App {
     fn url(&self) -> String {
         format!("http://{}/", reachable(self.0.addr))
     }
+}
+
+/// The folder for uploads in the data directory.
+const UPLOADS_DIR: &str = "uploads";
+
+/// Takes up unfinished imports of the data directory, and waits for new ones.
+pub(crate) fn start_imports(store: &Store, data_dir: &Path) -> Result<Imports, StartError> {
+    let settings = ImportSettings {
+        uploads_dir: data_dir.join(UPLOADS_DIR),
+        now,
+    };
+    Imports::start(store.clone(), settings).map_err(|e| StartError::Imports(e.to_string()))
+}
+
+fn now() -> Timestamp {
+    let since_epoch = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
+    Timestamp::from_micros(since_epoch.as_micros() as i64).unwrap_or_default()
 }
 
 /// The address a browser on this machine can use: a server that listens everywhere is reached on the loopback too.

@@ -25,6 +25,8 @@ pub struct Running {
     pub pid: u32,
     /// Its address, without the token: `http://127.0.0.1:8765/`.
     pub url: String,
+    /// Whether it runs with a token of its own, and not with the kept one.
+    pub own_token: bool,
 }
 
 impl DataDir {
@@ -145,6 +147,7 @@ mod tests {
         let running = Running {
             pid: 4711,
             url: "http://127.0.0.1:1/".to_owned(),
+            own_token: false,
         };
         let held = DataDir::hold(dir.path()).expect("held");
         held.announce(&running).expect("announced");
@@ -164,7 +167,7 @@ mod tests {
         std::fs::write(dir.path().join(LOCK_FILE), "").expect("written");
         std::fs::write(
             dir.path().join(SERVER_FILE),
-            r#"{"pid":1,"url":"http://127.0.0.1:1/"}"#,
+            r#"{"pid":1,"url":"http://127.0.0.1:1/","own_token":false}"#,
         )
         .expect("written");
         assert_eq!(find_running(dir.path()), None);
@@ -182,6 +185,7 @@ mod tests {
         held.announce(&Running {
             pid: 1,
             url: String::new(),
+            own_token: false,
         })
         .expect("announced");
         let mode = |path: &Path| path.metadata().expect("there").permissions().mode() & 0o777;

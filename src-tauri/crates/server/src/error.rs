@@ -43,6 +43,9 @@ pub enum StartError {
     /// A setting is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The imports could not be taken up.
+    #[error("The imports could not be taken up: {0}")]
+    Imports(String),
     /// A file or folder of the data directory cannot be made, read or written.
     #[error("{path}: {source}. Check that the folder exists, belongs to you and that the disk is not full.")]
     Io {

@@ -10,6 +10,7 @@ pub mod cli;
 mod config;
 mod connection;
 mod data_dir;
+mod demo;
 mod error;
 mod guard;
 mod listen;
@@ -26,3 +27,6 @@ pub use data_dir::{DataDir, Running, find_running};
 pub use error::{ConfigError, StartError};
 pub use log::{LogGuard, start_log};
 pub use process::prepare;
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! Logs: for people to standard error, for programs to a file in the data directory, a new one each day.
 
+use std::io::IsTerminal;
 use std::path::Path;
 
 use tracing_appender::non_blocking::WorkerGuard;
@@ -9,6 +10,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
+use crate::data_dir::make_private;
 use crate::error::StartError;
 
 /// Where the files are, in the data directory.
@@ -31,6 +33,7 @@ pub struct LogGuard {
 /// The folder or file cannot be made.
 pub fn start_log(data_dir: &Path) -> Result<LogGuard, StartError> {
     let dir = data_dir.join(LOG_DIR);
+    make_private(&dir)?;
     let failed = StartError::io(&dir);
     let files = Builder::new()
         .rotation(Rotation::DAILY)
@@ -45,7 +48,11 @@ pub fn start_log(data_dir: &Path) -> Result<LogGuard, StartError> {
         .with_ansi(false)
         .with_writer(writer)
         .with_filter(filter());
-    let to_people = fmt::layer().with_writer(std::io::stderr).with_filter(filter());
+    let coloured = std::io::stderr().is_terminal();
+    let to_people = fmt::layer()
+        .with_ansi(coloured)
+        .with_writer(std::io::stderr)
+        .with_filter(filter());
     // Fails only if logging was started before: then that log goes on.
     let _ = tracing_subscriber::registry()
         .with(to_file)

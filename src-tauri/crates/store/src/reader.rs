@@ -19,6 +19,15 @@ pub struct Reader {
 }
 
 impl Reader {
+    /// Checks the whole database: what is damaged, in SQLite's words. Takes as long as it is large.
+    pub fn check(&self) -> Result<Vec<String>, StoreError> {
+        let mut check = self.conn.prepare("PRAGMA integrity_check")?;
+        let lines = check
+            .query_map([], |row| row.get::<_, String>(0))?
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(lines.into_iter().filter(|line| line != "ok").collect())
+    }
+
     /// Runs `queries` on one snapshot of the database.
     pub fn consistent<T>(
         &self,

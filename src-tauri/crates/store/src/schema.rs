@@ -102,6 +102,7 @@ CREATE TABLE imports (
 CREATE TABLE import_left_out (
     id INTEGER PRIMARY KEY,
     import_id INTEGER NOT NULL,
+    file INTEGER NOT NULL,
     place TEXT NOT NULL,
     reason TEXT NOT NULL,
     excerpt TEXT NOT NULL

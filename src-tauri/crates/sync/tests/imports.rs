@@ -248,7 +248,7 @@ fn a_dry_run_gives_the_same_receipt_and_writes_nothing() {
     assert_eq!(dry_again.receipt.totals, rig.import(&path).receipt.totals);
     let left = move |id| {
         rig.store
-            .read_blocking(move |r| r.left_out(id, 0, 10))
+            .read_blocking(move |r| r.left_out(id, None, 0, 10))
             .expect("read")
     };
     assert_eq!(left(dry_first.id), left(real.id));

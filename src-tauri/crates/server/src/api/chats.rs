@@ -11,7 +11,9 @@ use crate::app::AppState;
 use crate::problem::ApiError;
 
 pub(crate) fn routes() -> Router<AppState> {
-    Router::new().route("/api/chats", get(list)).route("/api/chats/{chat_id}", get(one))
+    Router::new()
+        .route("/api/chats", get(list))
+        .route("/api/chats/{chat_id}", get(one))
 }
 
 /// All chats, the most recent first.
@@ -20,8 +22,12 @@ async fn list(State(state): State<AppState>) -> Result<Json<ChatList>, ApiError>
     Ok(Json(ChatList { chats }))
 }
 
-async fn one(State(state): State<AppState>, path: Result<Path<i64>, PathRejection>) -> Result<Json<Chat>, ApiError> {
+async fn one(
+    State(state): State<AppState>,
+    path: Result<Path<i64>, PathRejection>,
+) -> Result<Json<Chat>, ApiError> {
     let chat_id = ChatId(id(path, "This chat")?);
     let chat = state.store.read(move |reader| reader.chat(chat_id)).await?;
-    chat.map(Json).ok_or_else(|| ApiError::NotFound("This chat".into()))
+    chat.map(Json)
+        .ok_or_else(|| ApiError::NotFound("This chat".into()))
 }

@@ -12,7 +12,9 @@ use crate::app::AppState;
 use crate::problem::ApiError;
 
 pub(crate) fn routes() -> Router<AppState> {
-    Router::new().route("/api/contacts", get(list)).route("/api/contacts/{contact_id}", get(one).patch(change))
+    Router::new()
+        .route("/api/contacts", get(list))
+        .route("/api/contacts/{contact_id}", get(one).patch(change))
 }
 
 /// All contacts, the most recent first.
@@ -36,12 +38,19 @@ async fn change(
 ) -> Result<Json<Contact>, ApiError> {
     let contact_id = ContactId(id(path, "This contact")?);
     if let Some(is_me) = patch.is_me {
-        state.store.write(Lane::Live, 0, move |write| write.set_contact_is_me(contact_id, is_me)).await?;
+        state
+            .store
+            .write(Lane::Live, 0, move |write| {
+                write.set_contact_is_me(contact_id, is_me)
+            })
+            .await?;
     }
     read(&state, contact_id).await
 }
 
 async fn read(state: &AppState, contact_id: ContactId) -> Result<Json<Contact>, ApiError> {
     let contact = state.store.read(move |reader| reader.contact(contact_id)).await?;
-    contact.map(Json).ok_or_else(|| ApiError::NotFound("This contact".into()))
+    contact
+        .map(Json)
+        .ok_or_else(|| ApiError::NotFound("This contact".into()))
 }

@@ -33,7 +33,9 @@ pub(crate) fn routes() -> Router<AppState> {
 }
 
 async fn list(State(state): State<AppState>) -> Result<Json<ImportList>, ApiError> {
-    Ok(Json(ImportList { imports: state.imports.list().await? }))
+    Ok(Json(ImportList {
+        imports: state.imports.list().await?,
+    }))
 }
 
 async fn one(
@@ -44,8 +46,15 @@ async fn one(
 }
 
 /// Accepts an import: an upload as `multipart/form-data`, or JSON that names files of this machine.
-async fn start(State(state): State<AppState>, request: Request) -> Result<(StatusCode, Json<Import>), ApiError> {
-    let content_type = request.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+async fn start(
+    State(state): State<AppState>,
+    request: Request,
+) -> Result<(StatusCode, Json<Import>), ApiError> {
+    let content_type = request
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or_default();
     let queued = if content_type.starts_with("multipart/form-data") {
         let parts = Multipart::from_request(request, &state).await;
         let parts = parts.map_err(|e| ApiError::bad_request("body", e.body_text()))?;
@@ -69,7 +78,10 @@ async fn start(State(state): State<AppState>, request: Request) -> Result<(Statu
 fn paths(asked: &ImportRequest) -> Result<Vec<PathBuf>, ApiError> {
     let paths: Vec<PathBuf> = asked.path.iter().chain(&asked.paths).map(PathBuf::from).collect();
     if let Some(path) = paths.iter().find(|path| !path.is_absolute()) {
-        let detail = format!("{} is not an absolute path. The program does not know from where to count.", path.display());
+        let detail = format!(
+            "{} is not an absolute path. The program does not know from where to count.",
+            path.display()
+        );
         return Err(ApiError::bad_request("path", detail));
     }
     Ok(paths)
@@ -80,11 +92,15 @@ async fn cancel(
     State(state): State<AppState>,
     path: Result<Path<i64>, PathRejection>,
 ) -> Result<Json<Import>, ApiError> {
-    Ok(Json(state.imports.cancel(ImportId(id(path, "This import")?)).await?))
+    Ok(Json(
+        state.imports.cancel(ImportId(id(path, "This import")?)).await?,
+    ))
 }
 
 #[derive(Deserialize)]
 struct Page {
+    /// The place of a file in the receipt.
+    file: Option<usize>,
     #[serde(default)]
     offset: u64,
     limit: Option<usize>,
@@ -98,7 +114,12 @@ async fn left_out(
     let import = state.imports.get(ImportId(id(path, "This import")?)).await?;
     let page = query(page)?;
     let limit = limit(page.limit, LEFT_OUT_DEFAULT, LEFT_OUT_MAX)? as u64;
-    Ok(Json(state.store.read(move |reader| reader.left_out(import.id, page.offset, limit)).await?))
+    Ok(Json(
+        state
+            .store
+            .read(move |reader| reader.left_out(import.id, page.file, page.offset, limit))
+            .await?,
+    ))
 }
 
 impl From<ImportsError> for ApiError {

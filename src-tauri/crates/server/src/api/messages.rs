@@ -40,7 +40,10 @@ impl Window {
             (None, Some(id), None, None) => Ok(Anchor::After(MessageId(id))),
             (None, None, Some(id), None) => Ok(Anchor::Around(MessageId(id))),
             (None, None, None, Some(time)) => Ok(Anchor::At(time)),
-            _ => Err(ApiError::bad_request("anchor", "Give one of before, after, around and at, not several.")),
+            _ => Err(ApiError::bad_request(
+                "anchor",
+                "Give one of before, after, around and at, not several.",
+            )),
         }
     }
 }
@@ -53,6 +56,10 @@ async fn page(
     let chat_id = ChatId(id(path, "This chat")?);
     let window = query(window)?;
     let (anchor, limit) = (window.anchor()?, limit(window.limit, PAGE_DEFAULT, PAGE_MAX)?);
-    let page = state.store.read(move |reader| reader.page(chat_id, anchor, limit)).await?;
-    page.map(Json).ok_or_else(|| ApiError::NotFound("This chat, or the message in it,".into()))
+    let page = state
+        .store
+        .read(move |reader| reader.page(chat_id, anchor, limit))
+        .await?;
+    page.map(Json)
+        .ok_or_else(|| ApiError::NotFound("This chat, or the message in it,".into()))
 }

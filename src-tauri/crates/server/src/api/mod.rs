@@ -1,7 +1,16 @@
 //! The addresses of the server, one file per resource.
 
+mod chats;
+mod contacts;
+mod extract;
 mod health;
+mod imports;
+mod messages;
+mod posts;
+mod search;
+mod status;
 mod streams;
+pub(crate) mod upload;
 
 use axum::Router;
 use axum::extract::State;
@@ -24,6 +33,13 @@ pub(crate) fn router(state: AppState) -> Router {
         )
         .route("/api/live-sync/stream/chats", get(streams::chats))
         .route("/api/live-sync/stream/contacts", get(streams::contacts))
+        .merge(chats::routes())
+        .merge(contacts::routes())
+        .merge(imports::routes())
+        .merge(messages::routes())
+        .merge(posts::routes())
+        .merge(search::routes())
+        .merge(status::routes())
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .fallback(page)
         .with_state(state)

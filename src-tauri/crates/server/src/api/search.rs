@@ -41,7 +41,10 @@ async fn search(
 ) -> Result<Json<SearchPage>, ApiError> {
     let asked = query(asked)?;
     if asked.q.len() > QUERY_BYTES_MAX {
-        return Err(ApiError::bad_request("q", format!("q is longer than {QUERY_BYTES_MAX} bytes.")));
+        return Err(ApiError::bad_request(
+            "q",
+            format!("q is longer than {QUERY_BYTES_MAX} bytes."),
+        ));
     }
     let query = SearchQuery {
         text: asked.q,

@@ -15,10 +15,16 @@ pub(crate) fn routes() -> Router<AppState> {
 async fn status(State(state): State<AppState>) -> Result<Json<Status>, ApiError> {
     let (chats, messages) = state.store.read(|reader| reader.counts()).await?;
     let sources = chatstats_import::sources().iter();
-    let sources = sources.map(|s| Source { name: s.name.into(), title: s.title.into(), how: s.how.into() }).collect();
+    let sources = sources
+        .map(|s| Source {
+            name: s.name.into(),
+            title: s.title.into(),
+            how: s.how.into(),
+        })
+        .collect();
     Ok(Json(Status {
         version: env!("CARGO_PKG_VERSION").into(),
-        data_dir: state.data_dir.display().to_string(),
+        data_dir: state.config.data_dir.display().to_string(),
         uptime_s: state.started.elapsed().as_secs_f64(),
         chats,
         messages,

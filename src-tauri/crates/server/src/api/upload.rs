@@ -41,7 +41,14 @@ impl Upload {
     pub(crate) async fn receive(uploads_dir: &Path, mut parts: Multipart) -> Result<Upload, ApiError> {
         let folder = new_folder(uploads_dir).await?;
         let options = ImportOptions::default();
-        let mut upload = Upload { folder, tops: BTreeSet::new(), files: 0, bytes: 0, kept: false, options };
+        let mut upload = Upload {
+            folder,
+            tops: BTreeSet::new(),
+            files: 0,
+            bytes: 0,
+            kept: false,
+            options,
+        };
         let broken = |e: axum::extract::multipart::MultipartError| {
             ApiError::bad_request("body", format!("The upload broke off: {}.", e.body_text()))
         };
@@ -52,7 +59,10 @@ impl Upload {
             }
         }
         if upload.tops.is_empty() {
-            return Err(ApiError::bad_request("file", "The form holds no file. Send one or more parts named file."));
+            return Err(ApiError::bad_request(
+                "file",
+                "The form holds no file. Send one or more parts named file.",
+            ));
         }
         Ok(upload)
     }
@@ -70,33 +80,48 @@ impl Upload {
     async fn file(&mut self, name: &str, mut field: Field<'_>) -> Result<(), ApiError> {
         self.files += 1;
         if self.files > FILES_MAX {
-            let detail = format!("The upload has more than {FILES_MAX} files. Import the folder by its path instead.");
+            let detail =
+                format!("The upload has more than {FILES_MAX} files. Import the folder by its path instead.");
             return Err(ApiError::bad_request("file", detail));
         }
         let parts = safe_parts(name);
         // Files of a folder stay together; single files each get a folder, since two may have one name.
         let (top, path) = match parts.as_slice() {
-            [] => return Err(ApiError::bad_request("file", format!("{name:?} is not a file name."))),
+            [] => {
+                return Err(ApiError::bad_request(
+                    "file",
+                    format!("{name:?} is not a file name."),
+                ));
+            }
             [one] => {
                 let path = self.folder.join(self.files.to_string()).join(one);
                 (path.clone(), path)
             }
             [first, ..] => {
                 let tree = self.folder.join("tree");
-                (tree.join(first), parts.iter().fold(tree, |path, part| path.join(part)))
+                (
+                    tree.join(first),
+                    parts.iter().fold(tree, |path, part| path.join(part)),
+                )
             }
         };
         if let Some(parent) = path.parent() {
-            tokio::fs::create_dir_all(parent).await.map_err(|e| disk_error(&e))?;
+            tokio::fs::create_dir_all(parent)
+                .await
+                .map_err(|e| disk_error(&e))?;
         }
         let mut file = tokio::fs::File::create(&path).await.map_err(|e| disk_error(&e))?;
         loop {
             let chunk = field.chunk().await;
-            let chunk = chunk.map_err(|e| ApiError::bad_request("body", format!("The upload broke off: {}.", e.body_text())))?;
+            let chunk = chunk.map_err(|e| {
+                ApiError::bad_request("body", format!("The upload broke off: {}.", e.body_text()))
+            })?;
             let Some(chunk) = chunk else { break };
             self.bytes += chunk.len() as u64;
             if self.bytes > UPLOAD_BYTES_MAX {
-                return Err(ApiError::TooLarge { bytes_max: UPLOAD_BYTES_MAX });
+                return Err(ApiError::TooLarge {
+                    bytes_max: UPLOAD_BYTES_MAX,
+                });
             }
             file.write_all(&chunk).await.map_err(|e| disk_error(&e))?;
         }
@@ -116,7 +141,8 @@ impl Upload {
             }
         }
         let value = String::from_utf8(value);
-        let value = value.map_err(|_| ApiError::bad_request("field", format!("The field {name} is not UTF-8.")))?;
+        let value =
+            value.map_err(|_| ApiError::bad_request("field", format!("The field {name} is not UTF-8.")))?;
         let text = (!value.is_empty()).then(|| value.clone());
         match name.as_str() {
             "source" => self.options.source = text,
@@ -124,8 +150,15 @@ impl Upload {
             "timezone" => self.options.timezone = text,
             "date_order" => self.options.date_order = text.as_deref().map(date_order).transpose()?,
             "dry_run" => self.options.dry_run = matches!(value.as_str(), "true" | "1" | "on"),
-            _ => return Err(ApiError::bad_request("field", format!("The form has a field {name:?}, which is not one of \
-                source, me, timezone, date_order, dry_run and file."))),
+            _ => {
+                return Err(ApiError::bad_request(
+                    "field",
+                    format!(
+                        "The form has a field {name:?}, which is not one of \
+                source, me, timezone, date_order, dry_run and file."
+                    ),
+                ));
+            }
         }
         Ok(())
     }
@@ -144,7 +177,9 @@ impl Drop for Upload {
 /// A new folder of its own below `uploads_dir`.
 pub(crate) async fn new_folder(uploads_dir: &Path) -> Result<PathBuf, ApiError> {
     let folder = uploads_dir.join(random_name().map_err(|e| disk_error(&e))?);
-    tokio::fs::create_dir_all(&folder).await.map_err(|e| disk_error(&e))?;
+    tokio::fs::create_dir_all(&folder)
+        .await
+        .map_err(|e| disk_error(&e))?;
     Ok(folder)
 }
 
@@ -156,7 +191,11 @@ fn random_name() -> std::io::Result<String> {
 
 pub(crate) fn disk_error(error: &std::io::Error) -> ApiError {
     tracing::error!(%error, "an upload could not be written");
-    if error.kind() == std::io::ErrorKind::StorageFull { ApiError::DiskFull } else { ApiError::Disk }
+    if error.kind() == std::io::ErrorKind::StorageFull {
+        ApiError::DiskFull
+    } else {
+        ApiError::Disk
+    }
 }
 
 fn date_order(word: &str) -> Result<DateOrder, ApiError> {
@@ -164,7 +203,10 @@ fn date_order(word: &str) -> Result<DateOrder, ApiError> {
         "dmy" => Ok(DateOrder::Dmy),
         "mdy" => Ok(DateOrder::Mdy),
         "ymd" => Ok(DateOrder::Ymd),
-        _ => Err(ApiError::bad_request("date_order", format!("{word:?} is not one of dmy, mdy and ymd."))),
+        _ => Err(ApiError::bad_request(
+            "date_order",
+            format!("{word:?} is not one of dmy, mdy and ymd."),
+        )),
     }
 }
 
@@ -172,7 +214,10 @@ fn date_order(word: &str) -> Result<DateOrder, ApiError> {
 fn safe_parts(name: &str) -> Vec<String> {
     let parts = name.split(['/', '\\']).map(|part| part.replace('\0', ""));
     let parts = parts.filter(|part| !part.is_empty() && part != "." && part != "..");
-    parts.map(|part| part.chars().take(PART_BYTES_MAX / 4).collect()).take(DEPTH_MAX).collect()
+    parts
+        .map(|part| part.chars().take(PART_BYTES_MAX / 4).collect())
+        .take(DEPTH_MAX)
+        .collect()
 }
 
 #[cfg(test)]

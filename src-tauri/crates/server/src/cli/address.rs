@@ -22,6 +22,9 @@ pub(super) fn entry_url(config: &Config) -> Result<String> {
     let running = running(config)?;
     let token = match &config.token {
         Some(token) => token.clone(),
+        None if running.own_token => bail!(
+            "that ChatStats was started with a token of its own, which only its starter knows; set CHATSTATS_TOKEN to it"
+        ),
         None => token::kept(&config.data_dir)?,
     };
     Ok(format!("{}?token={}", running.url, token.as_str()))

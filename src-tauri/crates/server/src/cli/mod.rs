@@ -1,6 +1,9 @@
 //! The command line of `chatstats`, one file per command.
 
 mod address;
+mod client;
+mod doctor;
+mod import;
 mod open;
 mod serve;
 mod token;
@@ -30,6 +33,10 @@ struct Cli {
 enum Command {
     /// Run the server and print its address
     Serve(serve::Serve),
+    /// Import exports: files, folders or zips, recognised by their content
+    Import(import::ImportCommand),
+    /// Look at the data directory and say what is right and what is wrong with it
+    Doctor(doctor::Doctor),
     /// Open the running server in the browser
     Open(open::Open),
     /// Print the running server's address with its token
@@ -60,6 +67,8 @@ pub fn main() -> ExitCode {
     crate::process::prepare();
     let outcome = match Cli::parse().command {
         Command::Serve(command) => command.run(),
+        Command::Import(command) => command.run(),
+        Command::Doctor(command) => command.run(),
         Command::Open(command) => command.run(),
         Command::Url(command) => command.run(),
         Command::Token(command) => command.run(),

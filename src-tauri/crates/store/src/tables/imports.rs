@@ -62,16 +62,24 @@ impl Reader {
         self.import_rows("WHERE state IN ('queued', 'running') AND id > ?1 ORDER BY id", 0)
     }
 
-    /// What an import left out.
-    pub fn left_out(&self, id: ImportId, offset: u64, limit: u64) -> Result<LeftOutPage, StoreError> {
-        let mut count = self
-            .conn
-            .prepare_cached("SELECT count(*) FROM import_left_out WHERE import_id = ?1")?;
-        let total: i64 = count.query_row([id.0], |row| row.get(0))?;
-        let mut page = self.conn.prepare_cached(
-            "SELECT place, reason, excerpt FROM import_left_out WHERE import_id = ?1 ORDER BY id LIMIT ?2 OFFSET ?3",
+    /// What an import left out: of all its files, or of the one at place `file` in its receipt.
+    pub fn left_out(
+        &self,
+        id: ImportId,
+        file: Option<usize>,
+        offset: u64,
+        limit: u64,
+    ) -> Result<LeftOutPage, StoreError> {
+        let file = file.map(|file| file as i64);
+        let mut count = self.conn.prepare_cached(
+            "SELECT count(*) FROM import_left_out WHERE import_id = ?1 AND file = ifnull(?2, file)",
         )?;
-        let rows = page.query_map(params![id.0, limit as i64, offset as i64], |row| {
+        let total: i64 = count.query_row(params![id.0, file], |row| row.get(0))?;
+        let mut page = self.conn.prepare_cached(
+            "SELECT place, reason, excerpt FROM import_left_out WHERE import_id = ?1 AND file = ifnull(?4, file)
+             ORDER BY id LIMIT ?2 OFFSET ?3",
+        )?;
+        let rows = page.query_map(params![id.0, limit as i64, offset as i64, file], |row| {
             Ok(LeftOut {
                 place: row.get(0)?,
                 reason: row.get(1)?,
@@ -100,16 +108,19 @@ fn import(row: &Row<'_>) -> rusqlite::Result<ImportRow> {
             |n| n.to_string_lossy().into_owned(),
         )
     };
+    let (created_us, finished_us): (i64, Option<i64>) = (row.get(2)?, row.get(3)?);
+    let elapsed_s = finished_us.map_or(0.0, |finished| (finished - created_us) as f64 / 1e6);
     Ok(ImportRow {
         import: Import {
             id: ImportId(row.get(0)?),
             state: state(&row.get::<_, String>(1)?),
             options: json(row, 4)?,
             names: paths.iter().map(name).collect(),
-            created_at: super::messages::time(row.get(2)?).unwrap_or_default(),
-            finished_at: super::messages::time(row.get(3)?),
+            created_at: super::messages::time(Some(created_us)).unwrap_or_default(),
+            finished_at: super::messages::time(finished_us),
             progress: ImportProgress {
                 counts: receipt.totals,
+                elapsed_s,
                 ..ImportProgress::default()
             },
             receipt,
@@ -185,7 +196,7 @@ impl Write<'_> {
         Ok(())
     }
 
-    /// How far an import got, and what it left out since the last time.
+    /// How far an import got, and what it left out since the last time, of the last file of the receipt.
     pub fn advance_import(
         &mut self,
         id: ImportId,
@@ -199,10 +210,11 @@ impl Write<'_> {
             )?
             .execute(params![id.0, to_json(receipt)?, to_json(checkpoint)?])?;
         let mut insert = self.conn.prepare_cached(
-            "INSERT INTO import_left_out (import_id, place, reason, excerpt) VALUES (?1, ?2, ?3, ?4)",
+            "INSERT INTO import_left_out (import_id, file, place, reason, excerpt) VALUES (?1, ?2, ?3, ?4, ?5)",
         )?;
+        let file = receipt.files.len().saturating_sub(1) as i64;
         for piece in left_out {
-            insert.execute(params![id.0, piece.place, piece.reason, piece.excerpt])?;
+            insert.execute(params![id.0, file, piece.place, piece.reason, piece.excerpt])?;
         }
         Ok(())
     }

@@ -1,0 +1,108 @@
+//! `chatstats doctor`
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use chatstats_store::{DATABASE_FILE, Store};
+use clap::Args;
+
+use super::DataDirOption;
+use crate::config::Config;
+use crate::data_dir::{DataDir, find_running};
+
+#[derive(Debug, Args)]
+pub(super) struct Doctor {
+    #[command(flatten)]
+    data_dir: DataDirOption,
+}
+
+/// One look: what was looked at, and what was found. `Err` is something to mend.
+type Finding = (&'static str, Result<String, String>);
+
+impl Doctor {
+    pub(super) fn run(self) -> Result<ExitCode> {
+        let config = self.data_dir.config()?;
+        let mut findings = vec![("data directory", Ok(config.data_dir.display().to_string()))];
+        if config.data_dir.exists() {
+            findings.push(("permissions", permissions(&config)));
+            findings.push(("server", Ok(server(&config))));
+            findings.push(("database", database(&config)));
+        } else {
+            findings.push(("database", Ok("none yet; the first start makes it".into())));
+        }
+        findings.push((
+            "time zone",
+            Ok(jiff::tz::TimeZone::system()
+                .iana_name()
+                .unwrap_or("unknown")
+                .to_owned()),
+        ));
+        Ok(ExitCode::from(if print(&findings) { 0 } else { super::FAILED }))
+    }
+}
+
+fn print(findings: &[Finding]) -> bool {
+    for (what, found) in findings {
+        match found {
+            Ok(found) => println!("ok     {what}: {found}"),
+            Err(wrong) => println!("wrong  {what}: {wrong}"),
+        }
+    }
+    findings.iter().all(|(_, found)| found.is_ok())
+}
+
+fn server(config: &Config) -> String {
+    match find_running(&config.data_dir) {
+        Some(running) => format!("process {} answers at {}", running.pid, running.url),
+        None => "not running".into(),
+    }
+}
+
+/// A full check takes as long as the database is large, and needs it for itself.
+fn database(config: &Config) -> Result<String, String> {
+    let path = config.data_dir.join(DATABASE_FILE);
+    if !path.exists() {
+        return Ok("none yet; the first start makes it".into());
+    }
+    if find_running(&config.data_dir).is_some() {
+        return Ok("in use by the server; stop it to have it checked".into());
+    }
+    let held = DataDir::hold(&config.data_dir).map_err(|e| e.to_string())?;
+    let store = Store::open(held.path()).map_err(|e| e.to_string())?;
+    let damage = store
+        .read_blocking(|reader| reader.check())
+        .map_err(|e| e.to_string())?;
+    let (chats, messages) = store
+        .read_blocking(|reader| reader.counts())
+        .map_err(|e| e.to_string())?;
+    if damage.is_empty() {
+        Ok(format!("sound: {messages} messages in {chats} chats"))
+    } else {
+        Err(damage.join("; "))
+    }
+}
+
+#[cfg(unix)]
+fn permissions(config: &Config) -> Result<String, String> {
+    use std::os::unix::fs::PermissionsExt;
+    let mut open = Vec::new();
+    let entries = std::fs::read_dir(&config.data_dir).map_err(|e| e.to_string())?;
+    for entry in entries.flatten() {
+        let mode = entry.metadata().map_err(|e| e.to_string())?.permissions().mode();
+        if mode & 0o077 != 0 {
+            open.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    if open.is_empty() {
+        return Ok("closed to others".into());
+    }
+    Err(format!(
+        "others can read {}. Run chmod -R go= on the data directory.",
+        open.join(", ")
+    ))
+}
+
+#[cfg(not(unix))]
+fn permissions(_: &Config) -> Result<String, String> {
+    Ok("those of your user folder".into())
+}

@@ -57,7 +57,7 @@ fn put(write: &mut Write<'_>, post: &IncomingMessages) -> Result<Posted, StoreEr
     for message in &post.messages {
         match put_one(write, &post.source, chat_id, message)? {
             Put::Inserted(_) => posted.inserted += 1,
-            Put::Unchanged | Put::Changed(_) => posted.duplicates += 1,
+            Put::Unchanged | Put::Changed(_) | Put::Taken => posted.duplicates += 1,
         }
     }
     Ok(posted)

@@ -32,6 +32,16 @@ pub(crate) fn own(key: &str) -> Vec<u8> {
     out
 }
 
+/// The key of a message whose own key another message has: exports of two accounts, kept on one computer, number
+/// the messages of a chat each in its own way.
+pub(crate) fn instead(key: &[u8], sent: chatstats_model::Timestamp) -> Vec<u8> {
+    let mut out = Vec::with_capacity(key.len() + 9);
+    out.extend_from_slice(key);
+    out.push(0); // in no id of a source
+    out.extend_from_slice(&sent.as_micros().to_be_bytes());
+    out
+}
+
 /// The part of a content key that is the same whatever the other side calls the sender.
 pub(crate) fn loose(record: &Record) -> [u8; LOOSE_BYTES] {
     let minute = record.timestamp.as_micros().div_euclid(60_000_000);

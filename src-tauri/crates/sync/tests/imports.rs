@@ -276,6 +276,49 @@ fn a_file_that_is_no_export_is_told_and_the_others_are_imported() {
     assert_eq!(errors.len(), 2, "{errors:?}");
 }
 
+fn telegram(messages: &[(u32, u32, &str)]) -> String {
+    let rows: Vec<String> = messages
+        .iter()
+        .map(|(id, at, text)| {
+            format!(r#"{{"id":{id},"type":"message","date_unixtime":"{at}","from":"Ann","from_id":"user7","text":"{text}"}}"#)
+        })
+        .collect();
+    format!(
+        r#"{{"name":"Ann","type":"personal_chat","id":7,"messages":[{}]}}"#,
+        rows.join(",")
+    )
+}
+
+#[test]
+fn two_accounts_that_number_their_messages_alike_lose_nothing() {
+    let rig = Rig::new();
+    let mine = rig.file(
+        "a/result.json",
+        &telegram(&[(1, 1_700_000_000, "one"), (2, 1_700_000_100, "two")]),
+    );
+    let other = rig.file(
+        "b/result.json",
+        &telegram(&[(1, 1_600_000_000, "another one"), (2, 1_700_000_100, "two")]),
+    );
+    assert_eq!(rig.import(&mine).receipt.totals.messages, 2);
+    let dry = ImportOptions {
+        dry_run: true,
+        ..ImportOptions::default()
+    };
+    for (messages, duplicates) in [(1, 1), (0, 2)] {
+        let dry = rig
+            .import_with(std::slice::from_ref(&other), dry.clone())
+            .receipt
+            .totals;
+        let real = rig.import(&other).receipt.totals;
+        assert_eq!((real.messages, real.duplicates), (messages, duplicates));
+        assert_eq!(dry, real);
+    }
+    let chats = rig.chats();
+    let contents: Vec<String> = rig.messages(&chats[0]).into_iter().map(|m| m.content).collect();
+    assert_eq!(contents, ["another one", "one", "two"]);
+}
+
 /// A file large enough that an import of it can be caught in its middle.
 fn long_file(rig: &Rig, count: usize) -> PathBuf {
     let line = |n: usize| {

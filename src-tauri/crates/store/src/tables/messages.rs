@@ -44,6 +44,30 @@ pub struct ChatPosition {
     pub up_to: Rev,
 }
 
+/// A message that is looked for, and not stored.
+#[derive(Clone, Debug)]
+pub struct Probe {
+    /// Its key.
+    pub key: Vec<u8>,
+    /// When it was sent.
+    pub sent: Timestamp,
+    /// Its text.
+    pub content: String,
+    /// The key of its sender.
+    pub sender: Option<String>,
+}
+
+/// Whether a message is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// It is not.
+    No,
+    /// It is.
+    Same,
+    /// Another one is under its key: see [`Put::Taken`].
+    Taken,
+}
+
 /// A place in the order of a chat: (time, id).
 type Place = (i64, i64);
 
@@ -156,14 +180,25 @@ impl Reader {
         })
     }
 
-    /// Which of `keys` the chat holds.
-    pub fn has_keys(&self, chat: ChatId, keys: &[Vec<u8>]) -> Result<Vec<bool>, StoreError> {
-        let mut query = self
-            .conn
-            .prepare_cached("SELECT 1 FROM messages WHERE chat_id = ?1 AND key = ?2")?;
-        keys.iter()
-            .map(|key| Ok(query.exists(params![chat.0, key])?))
-            .collect()
+    /// What [`Write::put`] would make of messages: whether each is there already ([`Stored::Same`] counts edits too).
+    pub fn stored(&self, chat: ChatId, probes: &[Probe]) -> Result<Vec<Stored>, StoreError> {
+        let mut query = self.conn.prepare_cached(
+            "SELECT m.sent_us, m.content, i.key FROM messages m LEFT JOIN identities i ON i.id = m.identity_id
+             WHERE m.chat_id = ?1 AND m.key = ?2",
+        )?;
+        let mut one = |probe: &Probe| {
+            let found = query.query_row(params![chat.0, probe.key], |row| {
+                let same_words = row.get::<_, String>(1)? == probe.content
+                    && row.get::<_, Option<String>>(2)? == probe.sender;
+                Ok(same_words || row.get::<_, i64>(0)? == probe.sent.as_micros())
+            });
+            Ok(match found.optional()? {
+                None => Stored::No,
+                Some(true) => Stored::Same,
+                Some(false) => Stored::Taken,
+            })
+        };
+        probes.iter().map(&mut one).collect()
     }
 
     /// The times of the chat's oldest and newest message.
@@ -358,6 +393,17 @@ pub struct NewMessage<'m> {
     pub attachments: &'m [Attachment],
 }
 
+/// What is stored under a key.
+struct Old {
+    id: i64,
+    content: String,
+    edited_us: Option<i64>,
+    extra: Option<String>,
+    kind: i64,
+    sent_us: i64,
+    identity: Option<i64>,
+}
+
 /// What became of a message that was put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Put {
@@ -367,6 +413,8 @@ pub enum Put {
     Unchanged,
     /// Its key was there, with an older edit or other reactions: it is changed now.
     Changed(MessageId),
+    /// Its key is that of a message of another time with another text or sender. Nothing was stored.
+    Taken,
 }
 
 impl Write<'_> {
@@ -420,48 +468,55 @@ impl Write<'_> {
         extra: Option<String>,
     ) -> Result<Put, StoreError> {
         let edited_us = message.edited.map(Timestamp::as_micros);
-        let mut query = self.conn.prepare_cached(
-            "SELECT id, content, edited_us, extra, kind FROM messages WHERE chat_id = ?1 AND key = ?2",
-        )?;
-        let (id, content, old_edit, old_extra, old_kind) =
-            query.query_row(params![chat.0, message.key], |row| {
-                let text = (row.get::<_, String>(1)?, row.get::<_, Option<i64>>(2)?);
-                Ok((
-                    row.get::<_, i64>(0)?,
-                    text.0,
-                    text.1,
-                    row.get::<_, Option<String>>(3)?,
-                    row.get::<_, i64>(4)?,
-                ))
+        let old = self
+            .conn
+            .prepare_cached(
+                "SELECT id, content, edited_us, extra, kind, sent_us, identity_id FROM messages WHERE chat_id = ?1 AND key = ?2",
+            )?
+            .query_row(params![chat.0, message.key], |row| {
+                Ok(Old {
+                    id: row.get(0)?,
+                    content: row.get(1)?,
+                    edited_us: row.get(2)?,
+                    extra: row.get(3)?,
+                    kind: row.get(4)?,
+                    sent_us: row.get(5)?,
+                    identity: row.get(6)?,
+                })
             })?;
-        drop(query);
+        // Edits keep the time. One of the two may differ and it is still the same: another zone, a moved account.
+        let same_words = old.content == message.content && old.identity == message.sender.map(|s| s.0.0);
+        if old.sent_us != message.sent.as_micros() && !same_words {
+            return Ok(Put::Taken);
+        }
         // An export from before the edit is older news; one of the same moment may have other reactions.
-        if edited_us < old_edit || (edited_us == old_edit && extra == old_extra) {
+        if edited_us < old.edited_us || (edited_us == old.edited_us && extra == old.extra) {
             return Ok(Put::Unchanged);
         }
-        let is_edit = edited_us > old_edit;
-        let (new_content, new_kind) = if is_edit {
-            (message.content, kind_number(message.kind))
+        let is_edit = edited_us > old.edited_us;
+        let new_content = if is_edit { message.content } else { &old.content };
+        let new_kind = if is_edit {
+            kind_number(message.kind)
         } else {
-            (content.as_str(), old_kind)
+            old.kind
         };
         self.conn
             .prepare_cached(
                 "UPDATE messages SET content = ?2, edited_us = ?3, extra = ?4, kind = ?5 WHERE id = ?1",
             )?
-            .execute(params![id, new_content, edited_us, extra, new_kind])?;
-        if new_content != content {
-            self.unindex(id, chat, &content)?;
-            self.index(id, chat, new_content)?;
+            .execute(params![old.id, new_content, edited_us, extra, new_kind])?;
+        if new_content != old.content {
+            self.unindex(old.id, chat, &old.content)?;
+            self.index(old.id, chat, new_content)?;
         }
         let rev = self.tally.next_rev();
         self.conn
             .prepare_cached("DELETE FROM changes WHERE message_id = ?1")?
-            .execute([id])?;
+            .execute([old.id])?;
         self.conn
             .prepare_cached("INSERT INTO changes (rev, chat_id, message_id) VALUES (?1, ?2, ?3)")?
-            .execute(params![rev, chat.0, id])?;
+            .execute(params![rev, chat.0, old.id])?;
         self.tally.changed(chat, rev);
-        Ok(Put::Changed(MessageId(id)))
+        Ok(Put::Changed(MessageId(old.id)))
     }
 }

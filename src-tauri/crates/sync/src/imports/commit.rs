@@ -287,23 +287,27 @@ fn store(write: &mut Write<'_>, source: &str, batch: &Batch) -> Result<Stored, S
             None => None,
         };
         let reply_key = record.reply_to.as_deref().map(keys::own);
-        let put = write.put(
-            chats[item.chat],
-            &NewMessage {
-                key: &item.key,
-                sender,
-                is_from_me: record.is_from_me,
-                kind: record.kind,
-                sent: record.timestamp,
-                content: &record.content,
-                reply_key: reply_key.as_deref(),
-                edited: record.edited_at,
-                reactions: &record.reactions,
-                attachments: &record.attachments,
-            },
-        )?;
+        let mut message = NewMessage {
+            key: &item.key,
+            sender,
+            is_from_me: record.is_from_me,
+            kind: record.kind,
+            sent: record.timestamp,
+            content: &record.content,
+            reply_key: reply_key.as_deref(),
+            edited: record.edited_at,
+            reactions: &record.reactions,
+            attachments: &record.attachments,
+        };
+        let mut put = write.put(chats[item.chat], &message)?;
+        let instead;
+        if put == Put::Taken {
+            instead = keys::instead(&item.key, record.timestamp);
+            message.key = &instead;
+            put = write.put(chats[item.chat], &message)?;
+        }
         match put {
-            Put::Unchanged | Put::Changed(_) => counts.duplicates += 1,
+            Put::Unchanged | Put::Changed(_) | Put::Taken => counts.duplicates += 1,
             Put::Inserted(_) if record.kind == Kind::System => counts.system += 1,
             Put::Inserted(_) => counts.messages += 1,
         }

@@ -2,12 +2,12 @@
 
 use chatstats_import::{ChatHead, Record, Sink, SinkError};
 use chatstats_model::{ChatId, ImportId, ImportReceipt, Kind, LeftOut};
-use chatstats_store::{ImportCheckpoint, KeySet, Lane};
+use chatstats_store::{ImportCheckpoint, KeySet, Lane, Probe, Stored};
 
 use super::batch::{Stop, Target};
 use super::commit::first_name;
 use super::resolve::Hints;
-use crate::keys::Keys;
+use crate::keys::{self, Keys};
 
 /// Keys looked up together.
 const BATCH_KEYS: usize = 2_000;
@@ -25,7 +25,8 @@ pub(super) struct Dry<'d> {
     /// The chat being read: its place among distinct keys, and its row where it has one.
     chat: Option<(usize, Option<ChatId>)>,
     keys: Keys,
-    batch: Vec<(Vec<u8>, bool)>,
+    /// Messages to look up, and whether each is a system line.
+    batch: Vec<(Probe, bool)>,
     import: ImportId,
     left_out: Vec<LeftOut>,
 }
@@ -80,20 +81,28 @@ impl<'d> Dry<'d> {
 
     /// Looks up the keys gathered so far, all of one chat.
     fn look_up(&mut self) -> Result<(), Stop> {
-        let batch = std::mem::take(&mut self.batch);
+        let (mut probes, kinds): (Vec<Probe>, Vec<bool>) =
+            std::mem::take(&mut self.batch).into_iter().unzip();
         let Some((place, row)) = self.chat else {
             return Ok(());
         };
-        let keys: Vec<Vec<u8>> = batch.iter().map(|(key, _)| key.clone()).collect();
-        let stored = match row {
-            Some(chat) => self
-                .target
-                .store
-                .read_blocking(move |reader| reader.has_keys(chat, &keys))?,
-            None => vec![false; batch.len()],
-        };
-        for ((key, is_system), stored) in batch.into_iter().zip(stored) {
-            let is_new = self.seen.insert(place, &key)? && !stored;
+        if let Some(chat) = row {
+            let stored = self.stored(chat, &probes)?;
+            for (probe, stored) in probes.iter_mut().zip(stored) {
+                if stored == Stored::Taken {
+                    probe.key = keys::instead(&probe.key, probe.sent);
+                }
+            }
+            let stored = self.stored(chat, &probes)?;
+            for (probe, stored) in probes.iter().zip(stored) {
+                // What is stored is met already.
+                if stored != Stored::No {
+                    self.seen.insert(place, &probe.key)?;
+                }
+            }
+        }
+        for (probe, is_system) in probes.into_iter().zip(kinds) {
+            let is_new = self.seen.insert(place, &probe.key)?;
             self.count(|counts| match (is_new, is_system) {
                 (false, _) => counts.duplicates += 1,
                 (true, true) => counts.system += 1,
@@ -103,6 +112,14 @@ impl<'d> Dry<'d> {
         let counts = self.receipt.totals;
         self.target.running.update(|progress| progress.counts = counts);
         Ok(())
+    }
+
+    fn stored(&self, chat: ChatId, probes: &[Probe]) -> Result<Vec<Stored>, Stop> {
+        let probes = probes.to_vec();
+        Ok(self
+            .target
+            .store
+            .read_blocking(move |reader| reader.stored(chat, &probes))?)
     }
 
     fn count(&mut self, add: impl Fn(&mut chatstats_model::Counts)) {
@@ -126,10 +143,22 @@ impl Sink for Dry<'_> {
             self.open_chat(&record).map_err(Box::new)?;
         }
         let place = self.place.unwrap_or(0);
-        let sender = record.sender.as_ref().map(|s| self.hints.sender(place, &s.key));
-        let key = self.keys.next(&record, sender);
+        let sender = record
+            .sender
+            .as_ref()
+            .map(|s| self.hints.sender(place, &s.key).to_owned());
+        let key = self.keys.next(&record, sender.as_deref());
         self.count(|counts| counts.records += 1);
-        self.batch.push((key, record.kind == Kind::System));
+        let is_system = record.kind == Kind::System;
+        self.batch.push((
+            Probe {
+                key,
+                sent: record.timestamp,
+                content: record.content,
+                sender,
+            },
+            is_system,
+        ));
         if self.batch.len() >= BATCH_KEYS {
             self.look_up().map_err(Box::new)?;
         }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use zip::result::ZipError;
 
-use crate::lines::take_head;
+use crate::lines::{take_head, take_readable_head};
 use crate::{Export, ImportError, Options, formats, input, looks};
 
 /// How deep folders are searched: a full Telegram export has its parts three folders down.
@@ -184,8 +184,7 @@ impl Search {
                 continue;
             }
             let (size_bytes, head) = match archive.by_name(&name) {
-                // A damaged entry may be a picture; only a chat's own damage matters, and reading it tells.
-                Ok(mut entry) => (entry.size(), take_head(&mut entry).unwrap_or_default()),
+                Ok(mut entry) => (entry.size(), take_readable_head(&mut entry)),
                 Err(ZipError::UnsupportedArchive(ZipError::PASSWORD_REQUIRED)) => {
                     locked = true;
                     continue;

@@ -67,6 +67,14 @@ pub(crate) fn take_head(read: &mut impl Read) -> io::Result<Vec<u8>> {
     Ok(head)
 }
 
+/// As [`take_head`], of something that may be damaged: what can be read of it.
+pub(crate) fn take_readable_head(read: &mut impl Read) -> Vec<u8> {
+    let mut head = Vec::with_capacity(HEAD_BYTES);
+    // What came before the damage is in `head`; the damage itself is told when the whole is read.
+    let _damage = read.take(HEAD_BYTES as u64).read_to_end(&mut head);
+    head
+}
+
 /// UTF-16 by its mark, or by zeros: half the bytes of Western text and all spaces and line ends have one.
 fn utf16(head: &[u8]) -> Option<&'static Encoding> {
     match head {
@@ -90,22 +98,25 @@ fn utf16(head: &[u8]) -> Option<&'static Encoding> {
 impl<R: Read> Lines<R> {
     /// The next line, or none at the end. A line end at the end of the file begins no further line.
     pub(crate) fn next(&mut self) -> io::Result<Option<Line<'_>>> {
-        let Some((range, cut_bytes)) = self.next_range()? else {
+        let Some((range, mut cut_bytes)) = self.next_range()? else {
             return Ok(None);
         };
         self.number += 1;
         let bytes = &self.buffer[range];
         let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
-        let text = match std::str::from_utf8(bytes) {
+        let text = match simdutf8::basic::from_utf8(bytes) {
             Ok(text) => Cow::Borrowed(text),
-            // The cut may have gone through the middle of a character.
-            Err(e) if cut_bytes > 0 && e.error_len().is_none() => {
-                String::from_utf8_lossy(&bytes[..e.valid_up_to()])
-            }
-            Err(_) => {
-                self.repaired += 1;
-                repair(bytes)
-            }
+            Err(_) => match std::str::from_utf8(bytes) {
+                // The cut may have gone through the middle of a character.
+                Err(e) if cut_bytes > 0 && e.error_len().is_none() => {
+                    cut_bytes += (bytes.len() - e.valid_up_to()) as u64;
+                    String::from_utf8_lossy(&bytes[..e.valid_up_to()])
+                }
+                _ => {
+                    self.repaired += 1;
+                    repair(bytes)
+                }
+            },
         };
         Ok(Some(Line {
             text,

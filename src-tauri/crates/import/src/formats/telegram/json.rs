@@ -8,7 +8,7 @@ use std::io::{self, Read};
 /// What is read at once.
 const CHUNK_BYTES: usize = 128 * 1024;
 
-/// How deep a value may be nested. An export has about ten levels.
+/// How deep a value may be nested, at most the bits of [`Brackets`]. An export has about ten levels.
 const DEPTH_MAX: u32 = 128;
 
 /// No key that means anything is longer.
@@ -26,8 +26,8 @@ pub(super) struct Json<R> {
     /// The next byte, and the end of what was read.
     at: usize,
     end: usize,
-    /// Where a value begins that is being collected: must stay in the buffer.
-    kept_from: Option<usize>,
+    /// Where a value begins that is being collected, and the bytes up to which it stays in the buffer.
+    kept: Option<(usize, usize)>,
     /// The beginning of the last value that was not taken.
     excerpt: Vec<u8>,
     /// Bytes before the buffer.
@@ -53,6 +53,30 @@ pub(super) enum Value<'a> {
     TooLarge(&'a [u8]),
 }
 
+/// The brackets that are open: one bit each, set for a brace.
+#[derive(Default)]
+struct Brackets {
+    depth: u32,
+    braces: u128,
+}
+
+impl Brackets {
+    /// False if the value is nested too deep.
+    fn push(&mut self, brace: bool) -> bool {
+        self.depth += 1;
+        self.braces = self.braces << 1 | u128::from(brace);
+        self.depth <= DEPTH_MAX
+    }
+
+    /// False if another bracket is open, or none.
+    fn pop(&mut self, brace: bool) -> bool {
+        let matches = self.depth > 0 && (self.braces & 1 == 1) == brace;
+        self.depth = self.depth.saturating_sub(1);
+        self.braces >>= 1;
+        matches
+    }
+}
+
 type Result<T> = std::result::Result<T, JsonError>;
 
 impl<R: Read> Json<R> {
@@ -62,9 +86,17 @@ impl<R: Read> Json<R> {
             buffer: vec![0; CHUNK_BYTES],
             at: 0,
             end: 0,
-            kept_from: None,
+            kept: None,
             excerpt: Vec::new(),
             passed: 0,
+        }
+    }
+
+    /// Checks that nothing follows the document.
+    pub(super) fn finish(&mut self) -> Result<()> {
+        match self.peek()? {
+            None => Ok(()),
+            Some(_) => Err(self.syntax()),
         }
     }
 
@@ -117,15 +149,19 @@ impl<R: Read> Json<R> {
     /// Takes the next value, of at most `max_bytes`; a larger one is passed over.
     pub(super) fn value(&mut self, max_bytes: usize) -> Result<Value<'_>> {
         self.peek()?.ok_or(JsonError::CutShort)?;
-        self.kept_from = Some(self.at);
-        let whole = self.pass_value(max_bytes);
-        let from = self.kept_from.take();
-        match (whole, from) {
-            (Ok(true), Some(from)) => Ok(Value::Whole(&self.buffer[from..self.at])),
-            (Ok(_), _) => Ok(Value::TooLarge(&self.excerpt)),
-            (Err(e), from) => {
-                self.show(from.unwrap_or(self.end));
-                Err(e)
+        self.kept = Some((self.at, max_bytes));
+        let passed = self.pass_value();
+        let from = self.kept.take().map(|(from, _)| from);
+        match (passed, from) {
+            (Ok(()), Some(from)) if self.at - from <= max_bytes => {
+                Ok(Value::Whole(&self.buffer[from..self.at]))
+            }
+            (passed, from) => {
+                // Otherwise its beginning was put aside when it was let go.
+                if let Some(from) = from {
+                    self.put_aside(from);
+                }
+                passed.map(|()| Value::TooLarge(&self.excerpt))
             }
         }
     }
@@ -133,7 +169,7 @@ impl<R: Read> Json<R> {
     /// Passes over the next value.
     pub(super) fn skip(&mut self) -> Result<()> {
         self.peek()?.ok_or(JsonError::CutShort)?;
-        self.pass_value(usize::MAX).map(|_| ())
+        self.pass_value()
     }
 
     /// The beginning of the value that could not be taken.
@@ -141,7 +177,7 @@ impl<R: Read> Json<R> {
         &self.excerpt
     }
 
-    fn show(&mut self, from: usize) {
+    fn put_aside(&mut self, from: usize) {
         self.excerpt.clear();
         self.excerpt
             .extend_from_slice(&self.buffer[from..self.end.min(from + EXCERPT_BYTES)]);
@@ -177,26 +213,27 @@ impl<R: Read> Json<R> {
         }
     }
 
-    /// Moves behind the value that is next. False if it grew beyond `max_bytes` and is no longer in the buffer.
-    fn pass_value(&mut self, max_bytes: usize) -> Result<bool> {
-        let mut depth = 0_u32;
-        let mut whole = true;
+    /// Moves behind the value that is next.
+    fn pass_value(&mut self) -> Result<()> {
+        let mut open = Brackets::default();
         loop {
-            let Some(byte) = self.next_structural(depth == 0)? else {
+            let Some(byte) = self.next_structural(open.depth == 0)? else {
                 return Err(JsonError::CutShort);
             };
-            match byte {
-                b'"' => self.pass_string(max_bytes, &mut whole)?,
-                b'{' | b'[' => depth += 1,
-                b'}' | b']' => depth = depth.checked_sub(1).ok_or_else(|| self.syntax())?,
-                _ => {}
-            }
-            if depth > DEPTH_MAX {
+            let fits = match byte {
+                b'"' => {
+                    self.pass_string()?;
+                    true
+                }
+                b'{' | b'[' => open.push(byte == b'{'),
+                b'}' | b']' => open.pop(byte == b'}'),
+                _ => true,
+            };
+            if !fits {
                 return Err(self.syntax());
             }
-            self.release_if_larger(max_bytes, &mut whole);
-            if depth == 0 {
-                return Ok(whole);
+            if open.depth == 0 {
+                return Ok(());
             }
         }
     }
@@ -242,20 +279,25 @@ impl<R: Read> Json<R> {
         }
     }
 
-    fn pass_string(&mut self, max_bytes: usize, whole: &mut bool) -> Result<()> {
+    fn pass_string(&mut self) -> Result<()> {
         loop {
-            let Some(found) = memchr::memchr2(b'"', b'\\', &self.buffer[self.at..self.end]) else {
+            let Some(found) = memchr::memchr3(b'"', b'\\', b'\n', &self.buffer[self.at..self.end]) else {
                 self.at = self.end;
-                self.release_if_larger(max_bytes, whole);
                 if !self.fill()? {
                     return Err(JsonError::CutShort);
                 }
                 continue;
             };
             self.at += found;
-            if self.buffer[self.at] == b'"' {
-                self.at += 1;
-                return Ok(());
+            match self.buffer[self.at] {
+                b'"' => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                // No string holds one. A quote is missing, and what follows would be taken for its opposite: records
+                // would vanish in one long string.
+                b'\n' => return Err(self.syntax()),
+                _ => {}
             }
             // An escape: the byte after the backslash is never the end.
             self.at += 1;
@@ -266,24 +308,20 @@ impl<R: Read> Json<R> {
         }
     }
 
-    fn release_if_larger(&mut self, max_bytes: usize, whole: &mut bool) {
-        if let Some(from) = self.kept_from
-            && self.at - from > max_bytes
-        {
-            self.show(from);
-            self.kept_from = None;
-            *whole = false;
-        }
-    }
-
     /// Reads on. False at the end of the document.
     fn fill(&mut self) -> Result<bool> {
-        let keep = self.kept_from.unwrap_or(self.at);
+        if let Some((from, max_bytes)) = self.kept
+            && self.at - from > max_bytes
+        {
+            self.put_aside(from);
+            self.kept = None;
+        }
+        let keep = self.kept.map_or(self.at, |(from, _)| from);
         self.buffer.copy_within(keep..self.end, 0);
         self.passed += keep as u64;
         self.at -= keep;
         self.end -= keep;
-        self.kept_from = self.kept_from.map(|_| 0);
+        self.kept = self.kept.map(|(_, max_bytes)| (0, max_bytes));
         if self.end == self.buffer.len() {
             self.buffer.resize(self.end + CHUNK_BYTES.max(self.end), 0);
         }
@@ -297,5 +335,91 @@ impl<R: Read> Json<R> {
                 Err(e) => return Err(JsonError::Io(e)),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives one byte at a time, so that every boundary is met.
+    struct Drip<'a>(&'a [u8]);
+
+    impl Read for Drip<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let Some((first, rest)) = self.0.split_first() else {
+                return Ok(0);
+            };
+            buffer[0] = *first;
+            self.0 = rest;
+            Ok(1)
+        }
+    }
+
+    fn elements(text: &str, max_bytes: usize) -> Vec<std::result::Result<String, String>> {
+        let mut json = Json::new(Drip(text.as_bytes()));
+        let mut out = Vec::new();
+        json.enter(b'[').expect("an array");
+        while json.next_element().expect("an element or the end") {
+            let owned = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            out.push(match json.value(max_bytes).expect("a value") {
+                Value::Whole(bytes) => Ok(owned(bytes)),
+                Value::TooLarge(bytes) => Err(owned(bytes)),
+            });
+        }
+        json.finish().expect("nothing more");
+        out
+    }
+
+    #[test]
+    fn values_of_all_kinds_are_found_at_every_boundary() {
+        let text = r#" [ {"a":[1,"}\"]"]} , "x\\" ,-1.5e3,true, null ,[] ] "#;
+        let want = [r#"{"a":[1,"}\"]"]}"#, r#""x\\""#, "-1.5e3", "true", "null", "[]"];
+        assert_eq!(elements(text, 100), want.map(|text| Ok(text.to_owned())));
+    }
+
+    #[test]
+    fn a_value_beyond_the_limit_is_passed_over_and_its_beginning_shown() {
+        let long = "x".repeat(3 * CHUNK_BYTES);
+        let got = elements(&format!(r#"[1,"{long}",{:>5000},2]"#, "{}"), 4096);
+        assert_eq!((&got[0], &got[3]), (&Ok("1".to_owned()), &Ok("2".to_owned())));
+        let shown = got[1].as_ref().expect_err("too large");
+        assert!(shown.starts_with("\"xxx") && shown.len() == EXCERPT_BYTES);
+        assert_eq!(
+            got[2],
+            Ok("{}".to_owned()),
+            "spaces before a value are not part of it"
+        );
+    }
+
+    #[test]
+    fn a_value_without_end_does_not_take_the_memory() {
+        for opening in ["[", "[\"", "[[[", "[1"] {
+            let filling = if opening == "[1" { b'1' } else { b' ' };
+            let endless = opening.as_bytes().chain(io::repeat(filling).take(64 << 20));
+            let mut json = Json::new(endless);
+            json.enter(b'[').expect("an array");
+            let ended = json.next_element().and_then(|_| json.value(4096).map(|_| ()));
+            assert!(ended.is_err() || opening == "[1", "{opening}");
+            assert!(
+                json.buffer.len() <= 4 * CHUNK_BYTES,
+                "{opening}: {}",
+                json.buffer.len()
+            );
+        }
+    }
+
+    #[test]
+    fn brackets_that_do_not_match_and_strings_with_line_breaks_are_errors() {
+        for text in ["[{]}]", "[\"a\nb\"]", "[}]", "[x]"] {
+            let mut json = Json::new(text.as_bytes());
+            json.enter(b'[').expect("an array");
+            assert!(matches!(json.value(100), Err(JsonError::Syntax(_))), "{text}");
+        }
+        let deep = "[".repeat(1000);
+        assert!(matches!(
+            Json::new(deep.as_bytes()).value(10_000),
+            Err(JsonError::Syntax(_))
+        ));
     }
 }

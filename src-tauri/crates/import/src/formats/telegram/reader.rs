@@ -83,7 +83,7 @@ impl<'a> Reader<'a> {
         let mut notes = Vec::new();
         if self.repaired > 0 {
             notes.push(format!(
-                "{} messages were not valid UTF-8; their flaws were replaced.",
+                "Messages that are not valid UTF-8, read with their flaws replaced: {}.",
                 self.repaired
             ));
         }

@@ -56,7 +56,8 @@ impl From<ImportError> for Stop {
 
 /// Walks through a document.
 pub(super) fn document<R: Read>(json: &mut Json<R>, visit: &mut impl Visit) -> Result<(), Stop> {
-    chat(json, "", visit)
+    chat(json, "", visit)?;
+    Ok(json.finish()?)
 }
 
 fn chat<R: Read>(json: &mut Json<R>, place: &str, visit: &mut impl Visit) -> Result<(), Stop> {

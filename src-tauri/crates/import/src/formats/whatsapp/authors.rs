@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+
 use super::cursor::is_mark;
 
 /// The longest author looked for. Names of contacts are free text; beyond this length a line is one of the app.
@@ -20,9 +22,9 @@ const RECURRING: u32 = 3;
 /// How often everything before a colon was seen in a file.
 #[derive(Debug, Default)]
 pub(super) struct Authors {
-    seen: HashMap<Box<str>, u32>,
+    seen: HashMap<Box<str>, u32, RandomState>,
     /// Names with a colon in them, by what stands before their first colon.
-    with_colon: HashMap<Box<str>, Box<str>>,
+    with_colon: HashMap<Box<str>, Box<str>, RandomState>,
 }
 
 impl Authors {
@@ -65,7 +67,8 @@ impl Authors {
         let Some(first) = candidates(rest).next() else {
             return self.split_empty(rest);
         };
-        if let Some(name) = self.with_colon.get(&rest[..first])
+        if !self.with_colon.is_empty()
+            && let Some(name) = self.with_colon.get(&rest[..first])
             && let Some(after) = rest.strip_prefix(&**name)
         {
             // "Mum: work joined" is about her, and not by her.

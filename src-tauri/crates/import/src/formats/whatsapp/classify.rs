@@ -14,6 +14,9 @@ const APP_MARK: char = '\u{200E}';
 /// Placeholders of the app are short. What is longer is looked at only for a file's name.
 const PLACEHOLDER_BYTES_MAX: usize = 160;
 
+/// The longest phrase in the tables, generously.
+const PHRASE_BYTES_MAX: usize = 96;
+
 /// What a message is, and the file it came with. `sender` and `title` tell notices of the app on iOS apart, which
 /// have an author too.
 pub(super) fn message(text: &str, sender: &str, title: Option<&str>) -> (Kind, Vec<Attachment>) {
@@ -24,7 +27,7 @@ pub(super) fn message(text: &str, sender: &str, title: Option<&str>) -> (Kind, V
         return (Kind::Text, Vec::new());
     }
     let bare = text.trim_matches(|c: char| is_mark(c) || c == '.');
-    match PLACEHOLDERS.get(bare) {
+    match placeholder(bare) {
         Some(Placeholder::Deleted) => return (Kind::Deleted, Vec::new()),
         Some(Placeholder::Omitted(kind)) => return (Kind::Media, vec![of_kind(kind)]),
         None => {}
@@ -62,13 +65,20 @@ enum Placeholder {
     Omitted(&'static str),
 }
 
-static PLACEHOLDERS: LazyLock<HashMap<&str, Placeholder>> = LazyLock::new(|| {
+static PLACEHOLDERS: LazyLock<HashMap<&str, Placeholder, foldhash::fast::FixedState>> = LazyLock::new(|| {
     let deleted = DELETED.iter().map(|text| (*text, Placeholder::Deleted));
     let omitted = OMITTED
         .iter()
         .map(|(text, kind)| (*text, Placeholder::Omitted(kind)));
     deleted.chain(omitted).collect()
 });
+
+fn placeholder(text: &str) -> Option<&'static Placeholder> {
+    if text.len() > PHRASE_BYTES_MAX {
+        return None;
+    }
+    PLACEHOLDERS.get(text)
+}
 
 fn is_call(text: &str) -> bool {
     // All begin with a capital letter, as few lines of text in most scripts do.
@@ -87,7 +97,8 @@ fn other(text: &str, marked: bool) -> Option<&'static str> {
     if text.starts_with("POLL:\n") || (marked && text.starts_with("POLL:")) {
         return Some("poll");
     }
-    let (label, link) = text.split_once(": ")?;
+    let (label, link) = text.split_once(':')?;
+    let link = link.strip_prefix(' ')?;
     let is_map =
         link.starts_with("https://maps.google.com/?q=") || link.starts_with("https://foursquare.com/v/");
     (is_map && label.len() < 40).then_some("location")
@@ -142,7 +153,7 @@ fn attached_on_ios(text: &str) -> Option<Attachment> {
 /// `report.pdf • 12 pages document omitted`, with the app's mark before what the app wrote.
 fn omitted_document(text: &str) -> Option<Attachment> {
     let (name, words) = text.rsplit_once(APP_MARK)?;
-    let Some(Placeholder::Omitted(kind)) = PLACEHOLDERS.get(words) else {
+    let Some(Placeholder::Omitted(kind)) = placeholder(words) else {
         return None;
     };
     let name = name

@@ -45,8 +45,6 @@ pub(super) struct Evidence {
     last: Option<[u16; 3]>,
     /// How often the date changed.
     changes: u64,
-    /// Whether two readings ever differed.
-    open: bool,
     padded: bool,
     unpadded: bool,
 }
@@ -61,6 +59,8 @@ struct Reading {
     back: u64,
     back_days: i64,
     last: Option<i64>,
+    /// Equal for readings of equal days.
+    fingerprint: i64,
     first_day: i64,
     last_day: i64,
 }
@@ -80,11 +80,8 @@ impl Evidence {
                 .collect();
         }
         self.changes += 1;
-        let mut days = None;
         for reading in &mut self.readings {
-            let day = day(header.date, reading.order, header.shape.year).map(|day| day.days);
-            reading.add(day);
-            self.open |= days.replace(day).is_some_and(|other| other != day);
+            reading.add(day(header.date, reading.order, header.shape.year).map(|day| day.days));
         }
     }
 
@@ -113,7 +110,8 @@ impl Evidence {
         let others_go_back = possible
             .iter()
             .all(|r| r.order == best.order || r.back > best.back);
-        if !self.open || others_go_back {
+        let all_same = possible.iter().all(|r| r.fingerprint == best.fingerprint);
+        if all_same || others_go_back {
             return (best.order, None);
         }
         let as_good = |r: &&&Reading| (r.back, r.back_days) == (best.back, best.back_days);
@@ -166,6 +164,7 @@ impl Reading {
             back: 0,
             back_days: 0,
             last: None,
+            fingerprint: 0,
             first_day: i64::MAX,
             last_day: i64::MIN,
         }
@@ -176,6 +175,7 @@ impl Reading {
             self.impossible += 1;
             return;
         };
+        self.fingerprint = self.fingerprint.wrapping_mul(31).wrapping_add(day);
         if let Some(last) = self.last.replace(day)
             && day < last
         {

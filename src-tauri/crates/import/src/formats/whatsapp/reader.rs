@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use chatstats_model::{Kind, Timestamp};
+use foldhash::fast::RandomState;
 
 use super::authors::{self, Authors};
 use super::header::{Header, parse};
@@ -18,7 +19,7 @@ use crate::{ChatHead, Export, ImportError, Options, Outcome, Record, Sender, Sin
 pub(super) struct Reader<'s> {
     style: Style,
     authors: Authors,
-    people: HashMap<Box<str>, Person>,
+    people: HashMap<Box<str>, Person, RandomState>,
     clock: Clock,
     me: Option<String>,
     title: Option<String>,
@@ -59,7 +60,7 @@ impl<'s> Reader<'s> {
         Self {
             style: findings.style,
             authors: findings.authors,
-            people: HashMap::new(),
+            people: HashMap::default(),
             clock: Clock::new(options.timezone.clone()),
             me,
             title,
@@ -107,15 +108,15 @@ impl<'s> Reader<'s> {
     pub(super) fn finish(mut self, repaired: u64) -> Result<Outcome, ImportError> {
         self.flush()?;
         if self.impossible > 0 {
+            let count = self.impossible;
             self.notes.push(format!(
-                "{} lines look like headers, but have a date that does not exist; they were kept as text.",
-                self.impossible
+                "Lines that look like headers with a date that does not exist, kept as text: {count}."
             ));
         }
         if repaired > 0 {
-            self.notes.push(format!(
-                "{repaired} lines were not valid UTF-8; they were read as Windows-1252, or their flaws replaced."
-            ));
+            let how = "read as Windows-1252, or with their flaws replaced";
+            self.notes
+                .push(format!("Lines that are not valid UTF-8, {how}: {repaired}."));
         }
         Ok(Outcome { notes: self.notes })
     }

@@ -15,6 +15,12 @@ const SHAPES_MAX: usize = 32;
 /// a chat that was pasted into a message may be longer than the rest, but not that much.
 const OUTWEIGHS: u64 = 20;
 
+/// Lines among which a chat has its first header: a heading or the end of a message may be before it.
+const FIRST_LINES: u64 = 3;
+
+/// Headers of one shape that make a chat of a file that begins with something else.
+const HEADERS_MIN: u64 = 3;
+
 /// What was seen of a file.
 #[derive(Debug, Default)]
 pub(super) struct Survey {
@@ -85,9 +91,10 @@ impl Survey {
 
     /// Whether this is a chat: one that begins with a header, or has several of one shape.
     pub(super) fn is_chat(&self) -> bool {
+        let begins = |tally: &Tally| tally.first_line <= FIRST_LINES;
         self.tallies
             .iter()
-            .any(|tally| tally.first_line == 1 || tally.count >= 3)
+            .any(|tally| begins(tally) || tally.count >= HEADERS_MIN)
     }
 
     /// The style of the file; none if no line has the form of a header.
@@ -102,9 +109,14 @@ impl Survey {
         let mut notes: Vec<String> = open.into_iter().collect();
         if let Some(other) = self.tallies.iter().min_by_key(|other| other.first_line) {
             let count: u64 = self.tallies.iter().map(|other| other.count).sum();
+            let lines = if count == 1 {
+                "1 line looks like a header"
+            } else {
+                &format!("{count} lines look like headers")
+            };
+            let first = other.first_line;
             notes.push(format!(
-                "{count} lines look like headers of another style and were kept as text; the first is line {}.",
-                other.first_line
+                "{lines} of another style, kept as text of the message above (the first: line {first})."
             ));
         }
         let style = Style {

@@ -6,11 +6,14 @@ const MAX_FILES = 20_000;
 /** The files of a drop, folders included, under their relative paths. */
 export async function droppedFiles(transfer: DataTransfer): Promise<NamedFile[]> {
   // Taken before the first await: the browser empties the list once the event is over.
-  const entries = [...transfer.items]
-    .map((item) => item.webkitGetAsEntry())
-    .filter((entry) => entry !== null);
+  const items = [...transfer.items].filter(({ kind }) => kind === 'file');
+  const dropped = items.map((item) => ({ entry: item.webkitGetAsEntry(), file: item.getAsFile() }));
   const files: NamedFile[] = [];
-  for (const entry of entries) await collect(entry, files);
+  for (const { entry, file } of dropped) {
+    if (entry) await collect(entry, files);
+    // A file that is on no disk, such as an attachment dragged out of a mail.
+    else if (file) files.push({ file, name: file.name });
+  }
   return files;
 }
 

@@ -1,0 +1,70 @@
+import { createRequire } from 'node:module';
+
+// The page's own development dependencies hold the browser driver: one lockfile for all that runs on Node.
+const require = createRequire(new URL('../../../ui/package.json', import.meta.url));
+const { chromium } = require('playwright-core');
+const AXE = require.resolve('axe-core/axe.min.js');
+
+/** Chromium, without a window. A machine without it fails: a test that skips itself tells nothing. */
+export function launch() {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM_BIN ?? '/usr/bin/chromium',
+    // Containers run as root, where Chromium refuses its sandbox. It only ever opens our own pages.
+    args: ['--no-sandbox'],
+  });
+}
+
+/** A window of the program's pages, signed in. What a page logs as an error is collected in `context.problems`. */
+export async function open(browser, program, { width = 1280, height = 800, colorScheme = 'light' } = {}) {
+  const context = await browser.newContext({ viewport: { width, height }, colorScheme });
+  context.setDefaultTimeout(20_000);
+  context.problems = [];
+  context.on('weberror', (error) => context.problems.push(error.error().message));
+  context.on('console', (message) => {
+    if (message.type() === 'error') context.problems.push(message.text());
+  });
+  const page = await context.newPage();
+  await page.goto(program.url);
+  return { context, page };
+}
+
+/** Opens one of the app's addresses in a page. */
+export async function visit(page, program, path) {
+  await page.goto(program.origin + path);
+}
+
+/** What axe finds wrong with the page as it is, one line each. */
+export async function violations(page) {
+  // Evaluated by the driver, which the page's policy does not bind.
+  const { readFile } = await import('node:fs/promises');
+  await page.evaluate(await readFile(AXE, 'utf8'));
+  const { violations: found } = await page.evaluate(() => globalThis.axe.run(document));
+  return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(' | ')}`);
+}
+
+/** The message whose text is this, as shown. */
+export function bubble(page, text) {
+  return page.locator('[data-message]').filter({ has: page.getByText(text, { exact: true }) });
+}
+
+/** Waits until the message list shows its end. */
+export async function atEnd(page) {
+  await page.waitForFunction(() => {
+    const list = document.querySelector('section[aria-label="Messages"]');
+    return list && list.scrollHeight - list.scrollTop - list.clientHeight < 2;
+  });
+}
+
+/** Turns the wheel over the messages until something comes into being. */
+export async function scrollUntil(page, step, locator) {
+  const MAX_STEPS = 100;
+  await page.mouse.move(page.viewportSize().width - 200, 400);
+  for (let i = 0; i < MAX_STEPS; i++) {
+    if ((await locator.count()) > 0) return;
+    await page.mouse.wheel(0, step);
+    await page.evaluate(
+      () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))),
+    );
+  }
+  throw new Error(`not found after ${MAX_STEPS} turns of the wheel`);
+}

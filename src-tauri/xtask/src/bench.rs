@@ -18,7 +18,7 @@ pub(crate) fn bench(arguments: &[String]) -> Result<()> {
         .args([
             "--release",
             "--package",
-            "chatstats-tests",
+            "chatstats-bench",
             "--bin",
             "bench",
             "--",

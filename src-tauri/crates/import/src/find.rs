@@ -1,9 +1,10 @@
 //! Looks at what was handed over and tells which exports are in it, by their content.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 
+use zip::ZipArchive;
 use zip::result::ZipError;
 
 use crate::lines::{take_head, take_readable_head};
@@ -55,6 +56,7 @@ pub fn find(path: &Path, options: &Options) -> Result<Found, ImportError> {
         wanted,
         found: Found::default(),
         seen: 0,
+        locked: None,
     };
     if fs::metadata(path).map_err(|e| unreadable(path, e))?.is_dir() {
         search.folder(path, 0)?;
@@ -71,6 +73,8 @@ struct Search {
     wanted: Option<&'static str>,
     found: Found,
     seen: usize,
+    /// The archive that was last found to be locked.
+    locked: Option<PathBuf>,
 }
 
 impl Search {
@@ -174,44 +178,44 @@ impl Search {
             .collect();
         self.found.skipped += archive.len().saturating_sub(names.len()) as u64;
         names.sort();
-        let mut locked = false;
         for name in names {
-            if name.ends_with('/') || is_hidden_copy(&name) {
-                continue;
-            }
             if is_media(&name) {
                 self.found.skipped += 1;
-                continue;
+            } else if !name.ends_with('/') && !is_hidden_copy(&name) {
+                self.entry(path, &mut archive, name);
             }
-            let (size_bytes, head) = match archive.by_name(&name) {
-                Ok(mut entry) => (entry.size(), take_readable_head(&mut entry)),
-                Err(ZipError::UnsupportedArchive(ZipError::PASSWORD_REQUIRED)) => {
-                    locked = true;
-                    continue;
-                }
-                Err(_) => {
-                    self.found.skipped += 1;
-                    continue;
-                }
-            };
-            match self.recognise(&head) {
-                Some(source) => {
-                    let entry = Some(name);
-                    self.found.exports.push(Export {
-                        path: path.to_owned(),
-                        entry,
-                        source,
-                        size_bytes,
-                    })
-                }
-                None => self.found.skipped += 1,
-            }
-        }
-        if locked {
-            let error = ZipError::UnsupportedArchive(ZipError::PASSWORD_REQUIRED);
-            return Err(input::zip_error(path, error));
         }
         Ok(())
+    }
+
+    fn entry<R: Read + Seek>(&mut self, path: &Path, archive: &mut ZipArchive<R>, name: String) {
+        let (size_bytes, head) = match archive.by_name(&name) {
+            Ok(mut entry) => (entry.size(), take_readable_head(&mut entry)),
+            Err(error @ ZipError::UnsupportedArchive(ZipError::PASSWORD_REQUIRED)) => {
+                // Said once: all entries of an archive have one password.
+                if self.locked.as_deref() != Some(path) {
+                    self.locked = Some(path.to_owned());
+                    self.found.unreadable.push(input::zip_error(path, error));
+                }
+                return;
+            }
+            Err(_) => {
+                self.found.skipped += 1;
+                return;
+            }
+        };
+        match self.recognise(&head) {
+            Some(source) => {
+                let (path, entry) = (path.to_owned(), Some(name));
+                self.found.exports.push(Export {
+                    path,
+                    entry,
+                    source,
+                    size_bytes,
+                })
+            }
+            None => self.found.skipped += 1,
+        }
     }
 
     fn recognise(&self, head: &[u8]) -> Option<&'static str> {

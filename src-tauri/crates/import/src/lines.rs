@@ -38,10 +38,12 @@ pub(crate) struct Line<'a> {
 }
 
 /// Tells the encoding from a file's first bytes and reads its lines as text.
-pub(crate) fn lines<'a>(mut read: impl Read + 'a) -> io::Result<Lines<Box<dyn Read + 'a>>> {
-    let head = take_head(&mut read)?;
+pub(crate) fn lines<'a>(mut read: impl Read + 'a) -> Lines<Box<dyn Read + 'a>> {
+    let mut head = Vec::with_capacity(HEAD_BYTES);
+    // Damage that is met here comes after what is before it, as anywhere else.
+    let damage = read.by_ref().take(HEAD_BYTES as u64).read_to_end(&mut head).err();
     let encoding = utf16(&head);
-    let whole = io::Cursor::new(head).chain(read);
+    let whole = io::Cursor::new(head).chain(Damaged(damage)).chain(read);
     let read: Box<dyn Read + 'a> = match encoding {
         Some(encoding) => Box::new(
             DecodeReaderBytesBuilder::new()
@@ -50,14 +52,23 @@ pub(crate) fn lines<'a>(mut read: impl Read + 'a) -> io::Result<Lines<Box<dyn Re
         ),
         None => Box::new(whole),
     };
-    Ok(Lines {
+    Lines {
         read,
         buffer: vec![0; CHUNK_BYTES],
         start: 0,
         end: 0,
         number: 0,
         repaired: 0,
-    })
+    }
+}
+
+/// Gives an error, or nothing.
+struct Damaged(Option<io::Error>);
+
+impl Read for Damaged {
+    fn read(&mut self, _buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.take().map_or(Ok(0), Err)
+    }
 }
 
 /// The first [`HEAD_BYTES`], or all if there are fewer.
@@ -212,7 +223,7 @@ mod tests {
     use super::*;
 
     fn all(bytes: &[u8]) -> (Vec<(String, u64)>, u64) {
-        let mut lines = lines(bytes).expect("reads");
+        let mut lines = lines(bytes);
         let mut out = Vec::new();
         while let Some(line) = lines.next().expect("reads") {
             out.push((line.text.into_owned(), line.cut_bytes));

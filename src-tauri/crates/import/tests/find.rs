@@ -113,7 +113,8 @@ fn a_damaged_entry_gives_what_came_before() {
         .expect("the text");
     bytes[at] = b'j';
     fs::write(&path, bytes).expect("a file");
-    let (_, outcome) = read_path(&path, &options());
+    let (got, outcome) = read_path(&path, &options());
+    assert!(!got.records.is_empty());
     assert!(
         matches!(outcome, Err(ImportError::Damaged { format: "zip", .. })),
         "{outcome:?}"
@@ -188,4 +189,43 @@ fn every_source_says_how_to_get_an_export() {
             source.name
         );
     }
+}
+
+#[test]
+fn a_locked_archive_says_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("locked.zip");
+    zip_with(&path, &[("_chat.txt", CHAT.as_bytes())]);
+    let mut bytes = fs::read(&path).expect("the archive");
+    // Bit 0 of the flags: encrypted. Once before the entry, once in the directory.
+    for (signature, offset) in [(b"PK\x03\x04", 6), (b"PK\x01\x02", 8)] {
+        let at = bytes
+            .windows(4)
+            .position(|window| window == signature)
+            .expect("a header");
+        bytes[at + offset] |= 1;
+    }
+    fs::write(&path, bytes).expect("a file");
+    match find(&path, &options()) {
+        Err(error) => assert!(error.to_string().contains("password"), "{error}"),
+        Ok(found) => panic!("{found:?}"),
+    }
+}
+
+#[test]
+fn an_entry_larger_than_its_archive_says_is_not_believed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("chat.zip");
+    zip_with(&path, &[("_chat.txt", CHAT.repeat(10_000).as_bytes())]);
+    let mut export = find(&path, &options()).expect("exports").exports.remove(0);
+    // As an archive would that understates it.
+    export.size_bytes = 100_000;
+    let mut collected = collect::Collected::default();
+    let outcome = chatstats_import::read(&export, &options(), &mut collected);
+    assert!(matches!(outcome, Err(ImportError::Damaged { .. })), "{outcome:?}");
+    assert!(
+        (1..20_000).contains(&collected.records.len()),
+        "{}",
+        collected.records.len()
+    );
 }

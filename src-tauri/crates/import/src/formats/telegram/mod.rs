@@ -14,24 +14,20 @@ use crate::{Export, ImportError, Options, Outcome, Sink};
 use json::{Json, JsonError};
 use reader::Reader;
 
-/// Words that Telegram's export has and those of other programs have not, in the order in which they come.
-const SIGNS: &[&str] = &[
+/// Words that Telegram's export has and those of other programs have not: keys, and the kinds of chats.
+const SIGNS: [&str; 12] = [
     "\"date_unixtime\"",
     "\"from_id\"",
     "\"personal_information\"",
     "\"left_chats\"",
-    "\"type\": \"personal_chat\"",
-    "\"type\": \"saved_messages\"",
-    "\"type\": \"private_group\"",
-    "\"type\": \"private_supergroup\"",
-    "\"type\": \"public_supergroup\"",
-    "\"type\": \"private_channel\"",
-    "\"type\": \"public_channel\"",
-    "\"type\": \"bot_chat\"",
-    "\"type\":\"personal_chat\"",
-    "\"type\":\"saved_messages\"",
-    "\"type\":\"private_group\"",
-    "\"type\":\"private_supergroup\"",
+    "\"personal_chat\"",
+    "\"bot_chat\"",
+    "\"saved_messages\"",
+    "\"private_group\"",
+    "\"private_supergroup\"",
+    "\"public_supergroup\"",
+    "\"private_channel\"",
+    "\"public_channel\"",
 ];
 
 /// Whether a file that begins with `head` is an export: an object with one of the signs.

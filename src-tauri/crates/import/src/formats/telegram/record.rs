@@ -95,49 +95,18 @@ fn body(row: &Row) -> (Kind, String, Vec<Attachment>) {
     } else {
         &row.text.0
     };
-    let or = |other: String| {
-        if text.is_empty() {
-            other
+    if let Some((words, kind, name)) = other(row) {
+        let content = if text.is_empty() {
+            words
         } else {
             text.clone().into_owned()
-        }
-    };
-    let named = |kind: &str, name: Option<String>| {
-        vec![Attachment {
+        };
+        let attachment = Attachment {
             name,
             kind: Some(kind.to_owned()),
             ..Attachment::default()
-        }]
-    };
-    if let Some(poll) = &row.poll {
-        let answers: String = poll
-            .answers
-            .iter()
-            .map(|answer| format!("\n- {}", answer.text))
-            .collect();
-        return (
-            Kind::Other,
-            or(format!("{}{answers}", poll.question)),
-            named("poll", Some(poll.question.clone())),
-        );
-    }
-    if let Some(card) = &row.contact_information {
-        let name = format!("{} {}", card.first_name, card.last_name)
-            .trim()
-            .to_owned();
-        let content = or(format!("{name} {}", card.phone_number).trim().to_owned());
-        return (Kind::Other, content, named("contact", Some(name)));
-    }
-    if row.location_information.is_some() {
-        let place = row.place_name.as_deref().map(str::to_owned);
-        return (
-            Kind::Other,
-            or(place.clone().unwrap_or_default()),
-            named("location", place),
-        );
-    }
-    if let Some(title) = &row.game_title {
-        return (Kind::Other, or(title.clone()), named("game", Some(title.clone())));
+        };
+        return (Kind::Other, content, vec![attachment]);
     }
     let attachments: Vec<Attachment> = photo(row).into_iter().chain(file(row)).collect();
     let kind = match attachments.is_empty() {
@@ -146,6 +115,36 @@ fn body(row: &Row) -> (Kind, String, Vec<Attachment>) {
         true => Kind::Text,
     };
     (kind, text.clone().into_owned(), attachments)
+}
+
+/// What has fields of its own instead of a text: its words, what it is, and its name.
+fn other(row: &Row) -> Option<(String, &'static str, Option<String>)> {
+    if let Some(poll) = &row.poll {
+        let answers: String = poll
+            .answers
+            .iter()
+            .map(|answer| format!("\n- {}", answer.text))
+            .collect();
+        return Some((
+            format!("{}{answers}", poll.question),
+            "poll",
+            Some(poll.question.clone()),
+        ));
+    }
+    if let Some(card) = &row.contact_information {
+        let name = format!("{} {}", card.first_name, card.last_name)
+            .trim()
+            .to_owned();
+        let words = format!("{name} {}", card.phone_number).trim().to_owned();
+        return Some((words, "contact", Some(name)));
+    }
+    if row.location_information.is_some() {
+        let place = row.place_name.as_deref().map(str::to_owned);
+        return Some((place.clone().unwrap_or_default(), "location", place));
+    }
+    row.game_title
+        .as_ref()
+        .map(|title| (title.clone(), "game", Some(title.clone())))
 }
 
 fn photo(row: &Row) -> Option<Attachment> {

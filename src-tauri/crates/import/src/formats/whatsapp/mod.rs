@@ -30,7 +30,7 @@ const SURVEY_HEADERS_MAX: u64 = 200_000;
 
 /// Whether a file that begins with `head` is a chat.
 pub(super) fn recognise(head: &[u8]) -> bool {
-    let Ok(mut lines) = lines(head) else { return false };
+    let mut lines = lines(head);
     let mut survey = Survey::default();
     while let Ok(Some(line)) = lines.next() {
         if let Some(header) = parse(&line.text) {
@@ -46,7 +46,7 @@ pub(super) fn read(export: &Export, options: &Options, sink: &mut dyn Sink) -> R
         survey(export, options, read, || position.report_nothing(sink))
     })?;
     let outcome = input::with(export, |read, mut position| {
-        let mut lines = lines(read).map_err(|e| input::io_error(export, e))?;
+        let mut lines = lines(read);
         let mut reader = Reader::new(export, options, findings, sink);
         loop {
             match lines.next() {
@@ -70,12 +70,17 @@ fn survey(
     read: impl Read,
     mut alive: impl FnMut() -> Result<(), ImportError>,
 ) -> Result<Findings, ImportError> {
-    let mut lines = lines(read).map_err(|e| input::io_error(export, e))?;
+    let mut lines = lines(read);
     let mut survey = Survey::default();
     let mut headers = 0;
-    while headers < SURVEY_HEADERS_MAX
-        && let Some(line) = lines.next().map_err(|e| input::io_error(export, e))?
-    {
+    while headers < SURVEY_HEADERS_MAX {
+        let line = match lines.next() {
+            Ok(Some(line)) => line,
+            Ok(None) => break,
+            // What is before the damage can be read; the second pass tells of it.
+            Err(_) if headers > 0 => break,
+            Err(e) => return Err(input::io_error(export, e)),
+        };
         if let Some(header) = parse(&line.text) {
             survey.add(line.number, &header);
             headers += 1;

@@ -267,7 +267,8 @@ mod tests {
 
     #[test]
     fn a_mistake_is_told_with_its_place() {
-        let cases: &[(&[(&str, &str)], Option<&str>, &[&str])] = &[
+        type Case<'a> = (&'a [(&'a str, &'a str)], Option<&'a str>, &'a [&'a str]);
+        let cases: &[Case] = &[
             (
                 &[("CHATSTATS_LISTEN", "nonsense")],
                 None,

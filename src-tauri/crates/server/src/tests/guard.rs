@@ -212,9 +212,9 @@ async fn a_page_with_the_token_in_its_address_gets_a_cookie_and_a_clean_address(
         page.contains("x-frame-options: DENY") && page.contains("x-content-type-options: nosniff"),
         "{page}"
     );
-    let refused =
-        format!("GET /chats HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\nConnection: close\r\n\r\n");
-    let refused = server.raw(&refused).await;
+    let refused = server
+        .raw("GET /chats HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\nConnection: close\r\n\r\n")
+        .await;
     assert!(
         status(&refused) == 401 && refused.contains("chatstats open"),
         "{refused}"

@@ -16,7 +16,7 @@ const ASKED: usize = 400;
 pub(crate) fn measure(options: &Options, filled: &TempDir, report: &mut Report) -> Result<()> {
     let program = Program::start(&options.program, filled.path())?;
     let stored = options.stored;
-    let spread = |n: usize| (n * 7919 % ASKED) * (stored / ASKED) + 1_000; // past the revisions that made the chat and its people
+    let spread = |n: usize| (n * 7919 % ASKED) * (stored.saturating_sub(2_000) / ASKED) + 1_000; // past the revisions that made the chat and its people
     let around = times(&program, |n| {
         format!("/api/chats/1/messages?limit=200&around={}", spread(n))
     })?;

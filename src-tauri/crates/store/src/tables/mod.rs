@@ -5,4 +5,5 @@ pub(crate) mod contacts;
 pub(crate) mod imports;
 pub(crate) mod messages;
 pub(crate) mod search;
+mod snippet;
 pub(crate) mod tally;

@@ -1,8 +1,12 @@
 //! Full-text search.
 
-use chatstats_model::{ChatId, MessageId, SearchHit, SearchPage};
-use rusqlite::{OptionalExtension, params};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
+use chatstats_model::{ChatId, MessageId, SearchHit, SearchPage};
+use rusqlite::params;
+
+use super::snippet::Words;
 use crate::{Reader, StoreError, Write};
 
 /// Up to so many hits are sorted by the time of the message. Where a word is in more of them, they come in the
@@ -11,9 +15,6 @@ const SORTED_HITS_MAX: usize = 5_000;
 
 /// Words of a query that count; the rest is ignored. Nobody types more, and each costs a look-up.
 const WORDS_MAX: usize = 16;
-
-/// Words around a hit that its snippet shows.
-const SNIPPET_WORDS: i64 = 24;
 
 /// What to search for.
 #[derive(Clone, Debug)]
@@ -37,36 +38,30 @@ impl Reader {
                 more: false,
             });
         };
+        let words = Words::of(&query.text);
         self.consistent(|reader| {
             let mut ids = reader.hit_ids(&expression, query)?;
             let more = ids.len() > query.limit;
             ids.truncate(query.limit);
-            let hits = ids
-                .into_iter()
-                .map(|id| reader.hit(id, &expression))
-                .collect::<Result<Vec<_>, _>>()?;
-            Ok(SearchPage {
-                hits: hits.into_iter().flatten().collect(),
-                more,
-            })
+            let mut titles = HashMap::new();
+            let mut hits = Vec::with_capacity(ids.len());
+            for id in ids {
+                hits.extend(reader.hit(id, &words, &mut titles)?);
+            }
+            Ok(SearchPage { hits, more })
         })
     }
 
     /// The ids of a page, and one more if there are more.
     fn hit_ids(&self, expression: &str, query: &SearchQuery) -> Result<Vec<i64>, StoreError> {
         let wanted = query.limit + 1;
-        let mut all = self.conn.prepare_cached(
-            "SELECT rowid FROM messages_fts WHERE messages_fts MATCH ?1 ORDER BY rowid DESC LIMIT ?2",
-        )?;
-        let all = all.query_map(params![expression, SORTED_HITS_MAX as i64 + 1], |row| row.get(0))?;
-        let all: Vec<i64> = all.collect::<Result<_, _>>()?;
+        let mut all = self.ids_below(expression, i64::MAX, SORTED_HITS_MAX + 1)?;
         if all.len() > SORTED_HITS_MAX {
-            let mut page = self.conn.prepare_cached(
-                "SELECT rowid FROM messages_fts WHERE messages_fts MATCH ?1 AND rowid < ?2 ORDER BY rowid DESC LIMIT ?3",
-            )?;
-            let before = query.before.map_or(i64::MAX, |id| id.0);
-            let ids = page.query_map(params![expression, before, wanted as i64], |row| row.get(0))?;
-            return Ok(ids.collect::<Result<_, _>>()?);
+            if let Some(before) = query.before {
+                return self.ids_below(expression, before.0, wanted);
+            }
+            all.truncate(wanted);
+            return Ok(all);
         }
         let mut sent = self
             .conn
@@ -76,10 +71,10 @@ impl Reader {
             placed.push((sent.query_row([id], |row| row.get::<_, i64>(0))?, id));
         }
         placed.sort_unstable_by(|a, b| b.cmp(a));
-        let start = query
+        let last = query
             .before
-            .and_then(|last| placed.iter().position(|(_, id)| *id == last.0))
-            .map_or(0, |at| at + 1);
+            .and_then(|last| placed.iter().position(|(_, id)| *id == last.0));
+        let start = last.map_or(0, |at| at + 1);
         Ok(placed
             .into_iter()
             .skip(start)
@@ -88,23 +83,32 @@ impl Reader {
             .collect())
     }
 
-    fn hit(&self, id: i64, expression: &str) -> Result<Option<SearchHit>, StoreError> {
+    /// The newest hits by id.
+    fn ids_below(&self, expression: &str, before: i64, limit: usize) -> Result<Vec<i64>, StoreError> {
+        let mut ids = self.conn.prepare_cached(
+            "SELECT rowid FROM messages_fts WHERE messages_fts MATCH ?1 AND rowid < ?2 ORDER BY rowid DESC LIMIT ?3",
+        )?;
+        let ids = ids.query_map(params![expression, before, limit as i64], |row| row.get(0))?;
+        Ok(ids.collect::<Result<_, _>>()?)
+    }
+
+    fn hit(
+        &self,
+        id: i64,
+        words: &Words,
+        titles: &mut HashMap<ChatId, String>,
+    ) -> Result<Option<SearchHit>, StoreError> {
         let Some(message) = self.select("WHERE m.id = ?1", &[id])?.pop() else {
             return Ok(None);
         };
-        let snippet = self
-            .conn
-            .prepare_cached(
-                "SELECT snippet(messages_fts, 0, char(2), char(3), '…', ?3)
-                 FROM messages_fts WHERE messages_fts MATCH ?1 AND rowid = ?2",
-            )?
-            .query_row(params![expression, id, SNIPPET_WORDS], |row| row.get(0))
-            .optional()?
-            .unwrap_or_default();
-        let chat_title = self
-            .chat(message.chat_id)?
-            .map(|chat| chat.title)
-            .unwrap_or_default();
+        let chat_title = match titles.entry(message.chat_id) {
+            Entry::Occupied(known) => known.get().clone(),
+            Entry::Vacant(unknown) => {
+                let title = self.chat(message.chat_id)?.map(|chat| chat.title);
+                unknown.insert(title.unwrap_or_default()).clone()
+            }
+        };
+        let snippet = words.snippet(&message.content);
         Ok(Some(SearchHit {
             message,
             chat_title,
@@ -115,12 +119,7 @@ impl Reader {
 
 /// The words as an FTS5 expression: each quoted, so that nothing in it is an operator. None if there are none.
 fn expression(text: &str, chat: Option<ChatId>) -> Option<String> {
-    // A word needs a letter or digit: the tokenizer drops everything else, and an empty phrase matches nothing.
-    let words = text.split(|c: char| c.is_whitespace() || c == '"' || c == '\0');
-    let words: Vec<&str> = words
-        .filter(|w| w.chars().any(char::is_alphanumeric))
-        .take(WORDS_MAX)
-        .collect();
+    let words = words(text);
     if words.is_empty() {
         return None;
     }
@@ -130,6 +129,16 @@ fn expression(text: &str, chat: Option<ChatId>) -> Option<String> {
         expression.push_str(&format!(" AND chat : c{chat}"));
     }
     Some(expression)
+}
+
+/// The words of a query as typed. Each has a letter or digit: the tokenizer drops everything else, and an empty phrase
+/// matches nothing.
+pub(super) fn words(text: &str) -> Vec<&str> {
+    let words = text.split(|c: char| c.is_whitespace() || c == '"' || c == '\0');
+    words
+        .filter(|w| w.chars().any(char::is_alphanumeric))
+        .take(WORDS_MAX)
+        .collect()
 }
 
 impl Write<'_> {

@@ -179,15 +179,22 @@ impl Job<'_> {
         let (mut exports, mut unreadable) = (Vec::new(), Vec::new());
         for path in &self.row.paths {
             match find(path, &self.options) {
-                Ok(found) => exports.extend(found.exports),
-                Err(e) => unreadable.push(FileReceipt {
-                    path: self.shown(&path.display().to_string()),
-                    error: Some(self.shown(&e.to_string())),
-                    ..FileReceipt::default()
-                }),
+                Ok(found) => {
+                    exports.extend(found.exports);
+                    unreadable.extend(found.unreadable.iter().map(|e| self.unreadable(path, e)));
+                }
+                Err(e) => unreadable.push(self.unreadable(path, &e)),
             }
         }
         (exports, unreadable)
+    }
+
+    fn unreadable(&self, path: &Path, error: &ImportError) -> FileReceipt {
+        FileReceipt {
+            path: self.shown(&path.display().to_string()),
+            error: Some(self.shown(&error.to_string())),
+            ..FileReceipt::default()
+        }
     }
 
     fn one_export(&mut self, index: usize, export: &Export, bytes_before: u64) -> Result<(), Stop> {

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use crate::args::{self, Request, Start};
 use crate::page::Page;
 use crate::server::Server;
-use crate::{intake, menu, window};
+use crate::{intake, menu, signals, window};
 
 /// Opens the window on a server of its own, imports what `start` names, and returns the exit code once the window is closed.
 ///
@@ -53,10 +53,11 @@ pub(crate) fn run(start: Start) -> Result<i32> {
     app.manage(menu::Zoom::default());
     app.manage(server);
     app.state::<Server>().start(&runtime, app.handle());
+    // Before there is a window to see: whoever sees it may ask it to leave.
+    signals::leave_when_asked(&runtime, app.handle()).context("listen for signals")?;
     let import = intake::begin(app.handle(), start.paths);
     window::open(&app, &entry_url, import)?;
     runtime.spawn(take_over(app.handle().clone(), handed_over));
-    runtime.spawn(leave_on_signal(app.handle().clone()));
 
     Ok(app.run_return(move |app, event| {
         if let RunEvent::Exit = event {
@@ -87,31 +88,4 @@ async fn take_over(app: AppHandle, mut handed_over: mpsc::Receiver<Vec<PathBuf>>
         window::bring_forward(&app);
         intake::import(&app, paths);
     }
-}
-
-/// Ends the program the way closing its window does when the system or the person asks from outside.
-async fn leave_on_signal(app: AppHandle) {
-    match asked_to_leave().await {
-        Ok(()) => app.exit(0),
-        // Without it the program can still be closed by its window.
-        Err(error) => tracing::warn!(%error, "cannot listen for signals"),
-    }
-}
-
-#[cfg(unix)]
-async fn asked_to_leave() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
-}
-
-#[cfg(windows)]
-async fn asked_to_leave() -> std::io::Result<()> {
-    tokio::signal::ctrl_c().await
 }

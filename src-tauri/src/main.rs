@@ -14,6 +14,7 @@ mod intake;
 mod menu;
 mod page;
 mod server;
+mod signals;
 mod window;
 
 use std::process::ExitCode;

@@ -56,12 +56,12 @@ pub(crate) fn cargo(subcommand: &str) -> Command {
     command
 }
 
-/// All `*.test.mjs` in a folder of `tests`, with the programs they drive in the environment.
+/// All `*.spec.mjs` in a folder of `tests`, with the programs they drive in the environment.
 fn node_tests(folder: &str) -> Result<Command> {
-    let is_test = |path: &Path| path.to_string_lossy().ends_with(".test.mjs");
+    let is_test = |path: &Path| path.to_string_lossy().ends_with(".spec.mjs");
     let files = layout::files_below(&layout::root().join("tests").join(folder), &is_test)?;
     if files.is_empty() {
-        bail!("tests/{folder} holds no *.test.mjs");
+        bail!("tests/{folder} holds no *.spec.mjs");
     }
     let mut command = Command::new("node");
     command

@@ -227,6 +227,13 @@ impl State {
         let alone = jobs.len() == 1;
         let mut replies = Vec::with_capacity(jobs.len());
         for job in jobs {
+            if self.reader.conn.is_autocommit() {
+                // A full disk ends the whole transaction in its middle; the commit below fails for those before.
+                (job.refuse)(StoreError::Commit(
+                    "an earlier write ended the transaction".into(),
+                ));
+                continue;
+            }
             match self.one(job.work, alone) {
                 // The room is given back only now: a job's values live until its reply has gone out.
                 Ok(reply) => replies.push((reply, job._room)),
@@ -235,12 +242,10 @@ impl State {
         }
         let result = self.commit();
         for (reply, room) in replies {
-            reply(
-                result
-                    .as_ref()
-                    .map(|()| ())
-                    .map_err(|e| StoreError::Commit(e.to_string())),
-            );
+            reply(match &result {
+                Ok(()) => Ok(()),
+                Err(e) => Err(StoreError::Commit(e.to_string())),
+            });
             drop(room);
         }
     }

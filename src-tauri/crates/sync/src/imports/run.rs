@@ -289,7 +289,7 @@ impl Job<'_> {
     }
 }
 
-fn stamp(path: &PathBuf) -> (u64, i64) {
+fn stamp(path: &Path) -> (u64, i64) {
     let Ok(metadata) = path.metadata() else {
         return (0, 0);
     };

@@ -25,22 +25,7 @@ pub(crate) fn run(start: Start) -> Result<i32> {
     tauri::async_runtime::set(runtime.handle().clone());
 
     let (handover, handed_over) = mpsc::channel(HANDOVERS_MAX);
-    let app = tauri::Builder::default()
-        .plugin(tauri_plugin_single_instance::init(
-            move |_, arguments, directory| {
-                accept(&handover, arguments, &directory);
-            },
-        ))
-        .plugin(
-            tauri_plugin_window_state::Builder::new()
-                .with_state_flags(StateFlags::SIZE | StateFlags::POSITION | StateFlags::MAXIMIZED)
-                .build(),
-        )
-        .menu(menu::build)
-        .on_menu_event(menu::chosen)
-        .build(tauri::generate_context!())
-        .context("prepare the window")?;
-
+    let app = build(handover)?;
     // Only now: a second start has left by here, and must not find the first one's data directory locked.
     let overrides = Overrides {
         listen: start.listen,
@@ -64,6 +49,25 @@ pub(crate) fn run(start: Start) -> Result<i32> {
             app.state::<Server>().stop();
         }
     }))
+}
+
+/// The program without its window. A second start ends in here.
+fn build(handover: mpsc::Sender<Vec<PathBuf>>) -> Result<tauri::App> {
+    tauri::Builder::default()
+        .plugin(tauri_plugin_single_instance::init(
+            move |_, arguments, directory| {
+                accept(&handover, arguments, &directory);
+            },
+        ))
+        .plugin(
+            tauri_plugin_window_state::Builder::new()
+                .with_state_flags(StateFlags::SIZE | StateFlags::POSITION | StateFlags::MAXIMIZED)
+                .build(),
+        )
+        .menu(menu::build)
+        .on_menu_event(menu::chosen)
+        .build(tauri::generate_context!())
+        .context("prepare the window")
 }
 
 /// Second starts that wait until the first one is ready. More than a person makes while a window opens.

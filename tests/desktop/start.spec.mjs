@@ -9,6 +9,7 @@ import { after, before, test } from 'node:test';
 
 import { headless, home, program } from './program.mjs';
 import { end, exitOf, firstLine, openScreen, until } from './screen.mjs';
+import { drive } from './webdriver.mjs';
 
 let screen;
 
@@ -89,22 +90,24 @@ for (const signal of ['SIGTERM', 'SIGINT']) {
   });
 }
 
-test('a file named on the command line is imported, and its import is the first thing to see', async () => {
+test('a file named on the command line is imported, and the window opens on its import', async () => {
   const env = await home(screen, 'with-file');
   await writeFile(join(env.HOME, 'chat.txt'), '12/31/23, 10:00 - Ada: From the command line\n');
-  const { child, said } = start({ ...env, CHATSTATS_TOKEN: TOKEN }, ['--listen', '127.0.0.1:0', join(env.HOME, 'chat.txt')]);
-  const [, address] = await until('the server runs', () => said().match(/listening.*addr=.*?(127\.0\.0\.1:\d+)/));
-  const chats = await until('the chat is stored', async () => {
-    const answer = await fetch(`http://${address}/api/chats`, { headers: { authorization: `Bearer ${TOKEN}` } });
-    const text = await answer.text();
-    return text.includes('Ada') && text;
-  });
-  assert.match(chats, /From the command line/);
-  await screen.shot('with-file');
-  assert.equal(await end(child), 0);
+  const window = await drive(program, ['--listen', '127.0.0.1:0', join(env.HOME, 'chat.txt')], env);
+  try {
+    await until('the window is at the import', async () => /\/imports\/\d+$/.test(await window.url()));
+    await until('the receipt names the file', async () => /chat\.txt/.test(await window.text()));
+    await until('the chat is stored', () =>
+      window.asyncScript(
+        `const done = arguments[arguments.length - 1];
+         fetch('/api/chats').then((answer) => answer.text()).then((text) => done(text.includes('From the command line')));`,
+      ),
+    );
+    await screen.shot('with-file');
+  } finally {
+    await window.stop();
+  }
 });
-
-const TOKEN = 'a-token-for-this-one-test-0123456789';
 
 /** Starts the program, waits for the dialog, keeps a picture, closes it, and returns what was said. */
 async function failsWithDialog(name, env, args) {

@@ -1,6 +1,6 @@
 //! One import, from its paths to its receipt.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use chatstats_import::{Export, ImportError, Options, find, read};

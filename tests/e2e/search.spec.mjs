@@ -41,8 +41,8 @@ test('a hit opens the view at its message, pointed out and marked', async () => 
 });
 
 test('from there the chat scrolls on in both directions', async () => {
-  await scrollUntil(page, 300, page.locator('[data-message]', { hasText: /^history 33\d/ }).first());
-  await scrollUntil(page, -300, page.locator('[data-message]', { hasText: /^history 27\d/ }).first());
+  await scrollUntil(page, 300, page.locator('[data-message]', { hasText: /history 33\d/ }).first());
+  await scrollUntil(page, -300, page.locator('[data-message]', { hasText: /history 27\d/ }).first());
 });
 
 test('the search in a chat steps through its hits, the newest first', async () => {

@@ -21,7 +21,7 @@ function views() {
   return [
     ['/chats', (page) => page.getByRole('link', { name: /Lisbon/ })],
     [`/chats/${chat}`, (page) => bubble(page, 'history 200')],
-    ['/people', (page) => page.getByText('Ben Okafor')],
+    ['/people', (page) => page.getByText('Sam Rivers')],
     ['/imports', (page) => page.getByRole('heading', { name: 'History' })],
     [`/imports/${job}`, (page) => page.getByText('Done', { exact: true })],
     ['/settings', (page) => page.getByText('Data folder')],
@@ -125,9 +125,9 @@ describe('with chats', () => {
   test('a person who is the user makes the messages own ones', async () => {
     const { context, page } = await open(browser, program);
     await visit(page, program, '/people');
-    const button = page.getByRole('button', { name: 'Ben Okafor is me' });
-    await button.click();
-    await page.locator('[aria-pressed=true]', { hasText: 'This is you' }).first().waitFor();
+    const row = page.locator('.row', { hasText: 'Ben Okafor' });
+    await row.getByRole('button', { name: 'This is me' }).click();
+    await row.getByRole('button', { name: 'This is you', pressed: true }).waitFor();
     await visit(page, program, `/chats/${chat}`);
     await page.locator('.bubble.own').first().waitFor();
     await context.close();

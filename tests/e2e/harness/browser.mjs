@@ -55,16 +55,36 @@ export async function atEnd(page) {
   });
 }
 
+/** Turns the wheel over the messages and waits until the list has moved and rests. Fails if it does not move. */
+export async function wheel(page, by) {
+  const { width } = page.viewportSize();
+  await page.mouse.move(width - 200, 400);
+  const rested = page.evaluate(() => {
+    const [RESTING_FRAMES, MAX_FRAMES] = [6, 300];
+    const list = document.querySelector('section[aria-label="Messages"]');
+    const start = list.scrollTop;
+    return new Promise((resolve) => {
+      let [last, still, frames] = [start, 0, 0];
+      const look = () => {
+        still = list.scrollTop === last && last !== start ? still + 1 : 0;
+        last = list.scrollTop;
+        frames += 1;
+        if (still < RESTING_FRAMES && frames < MAX_FRAMES) requestAnimationFrame(look);
+        else resolve(last !== start);
+      };
+      look();
+    });
+  });
+  await page.mouse.wheel(0, by);
+  if (!(await rested)) throw new Error(`the list did not follow the wheel by ${by}`);
+}
+
 /** Turns the wheel over the messages until something comes into being. */
 export async function scrollUntil(page, step, locator) {
   const MAX_STEPS = 100;
-  await page.mouse.move(page.viewportSize().width - 200, 400);
   for (let i = 0; i < MAX_STEPS; i++) {
     if ((await locator.count()) > 0) return;
-    await page.mouse.wheel(0, step);
-    await page.evaluate(
-      () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))),
-    );
+    await wheel(page, step);
   }
   throw new Error(`not found after ${MAX_STEPS} turns of the wheel`);
 }

@@ -5,7 +5,7 @@ import { retryNow, states, watch, type TopicState } from '$lib/api/live/client';
 class Connection {
   /** When the next attempt comes (milliseconds since the epoch), while the connection is lost. */
   retryAt = $state<number | null>(null);
-  /** The token was refused: nothing helps but opening the page anew with the right one. */
+  /** The token was refused: nothing helps but loading the page anew. */
   denied = $state(false);
   /** Whether everything the view listens to is up to date. */
   live = $state(false);
@@ -26,7 +26,7 @@ class Connection {
   #update(all: TopicState[]): void {
     const lost = all.filter((state) => state.phase === 'lost');
     this.retryAt = lost.length > 0 ? Math.min(...lost.map(({ retryAt }) => retryAt)) : null;
-    this.denied = all.some((state) => state.phase === 'refused' && state.status === 401);
+    if (all.some((state) => state.phase === 'refused' && state.status === 401)) this.denied = true;
     this.live = all.length > 0 && all.every(({ phase }) => phase === 'live' || phase === 'waiting');
   }
 }

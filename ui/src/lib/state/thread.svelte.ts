@@ -12,6 +12,8 @@ export interface Target {
   to: MessageId | 'end';
   /** Whether to point the message out. */
   flash: boolean;
+  /** Whether it stands at the top, as the first of a day does, instead of in the middle. */
+  top?: boolean;
 }
 
 /** Messages kept in memory: beyond it the far end is let go, and loaded again when it is scrolled to. */
@@ -85,7 +87,7 @@ export class Thread {
     this.#window += 1;
     await this.#read(anchor, (page) => {
       this.#reset(page);
-      this.target = { to: targetOf(page, anchor), flash: 'around' in anchor };
+      this.target = { to: targetOf(page, anchor), flash: 'around' in anchor, top: 'at' in anchor };
     });
   }
 

@@ -206,8 +206,9 @@ impl Refill {
         let Some(last) = messages.last().map(|message| message.id) else {
             return Ok((Piece::Through(up_to), None));
         };
-        // Pages are in the order of ids, not of changes: only with the last one is everything up to `up_to` told.
-        let rev = if more { since } else { up_to };
+        // Pages come by id: first older messages that changed, then new ones, whose ids are revisions. Once at the new
+        // ones, everything up to the last id is told; until then, whoever is cut off needs the same again.
+        let rev = if more { since.max(Rev::from(last)) } else { up_to };
         let bytes = update(&messages, &Place { epoch, chat, rev });
         let limit = if more { next_limit(limit, bytes.len()) } else { 0 };
         let next = Self {

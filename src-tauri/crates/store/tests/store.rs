@@ -41,6 +41,7 @@ fn put_edited(
         chat,
         &NewMessage {
             key: key.as_bytes(),
+            key_is_certain: true,
             sender: Some(sender),
             is_from_me: false,
             kind: Kind::Text,

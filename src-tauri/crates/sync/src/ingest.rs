@@ -86,6 +86,7 @@ fn put_one(
         chat_id,
         &NewMessage {
             key: &keys::own(&message.key),
+            key_is_certain: true,
             sender,
             is_from_me: message.is_from_me,
             kind: message.kind,

@@ -511,6 +511,20 @@ async fn posts_that_share_a_commit_are_published_one_by_one_and_in_order() {
 }
 
 #[tokio::test]
+async fn a_newer_edit_changes_a_posted_message_whatever_its_time() {
+    let rig = Rig::new();
+    let ingest = Ingest::new(rig.store.clone());
+    ingest.post(post("a", "before")).await.expect("posted");
+    let mut edit = post("a", "after");
+    edit.messages[0].timestamp = Timestamp::from_seconds(1_700_000_500).expect("in range");
+    edit.messages[0].edited_at = Timestamp::from_seconds(1_700_000_600);
+    let posted = ingest.post(edit).await.expect("posted");
+    assert_eq!((posted.inserted, posted.duplicates), (0, 1));
+    let messages = rig.messages(&rig.chats()[0]);
+    assert_eq!((messages.len(), messages[0].content.as_str()), (1, "after"));
+}
+
+#[tokio::test]
 async fn a_post_that_makes_no_sense_is_refused_with_its_place() {
     let rig = Rig::new();
     let ingest = Ingest::new(rig.store.clone());

@@ -373,6 +373,8 @@ fn kind_number(kind: Kind) -> i64 {
 pub struct NewMessage<'m> {
     /// Unique within the chat; at most [`KEY_BYTES_MAX`].
     pub key: &'m [u8],
+    /// Whether the same key always means the same message. Where it does not (exports of two accounts), see [`Put::Taken`].
+    pub key_is_certain: bool,
     /// Who wrote it.
     pub sender: Option<(IdentityId, ContactId)>,
     /// Whether the user wrote it.
@@ -486,7 +488,7 @@ impl Write<'_> {
             })?;
         // Edits keep the time. One of the two may differ and it is still the same: another zone, a moved account.
         let same_words = old.content == message.content && old.identity == message.sender.map(|s| s.0.0);
-        if old.sent_us != message.sent.as_micros() && !same_words {
+        if !message.key_is_certain && old.sent_us != message.sent.as_micros() && !same_words {
             return Ok(Put::Taken);
         }
         // An export from before the edit is older news; one of the same moment may have other reactions.

@@ -289,6 +289,7 @@ fn store(write: &mut Write<'_>, source: &str, batch: &Batch) -> Result<Stored, S
         let reply_key = record.reply_to.as_deref().map(keys::own);
         let mut message = NewMessage {
             key: &item.key,
+            key_is_certain: false,
             sender,
             is_from_me: record.is_from_me,
             kind: record.kind,

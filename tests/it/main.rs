@@ -1,0 +1,30 @@
+//! What the program promises to the outside, tested on the real program in a process of its own.
+//!
+//! A table of contents; each file says at its top which promise it holds. `kill -9`, signals and file modes need
+//! Unix; other systems run the tests of the crates, and `walls`.
+
+#[cfg(unix)]
+mod cli; // commands, their output and exit codes
+#[cfg(unix)]
+mod crash; // kill -9 while messages are posted and exports imported
+#[cfg(unix)]
+mod guard; // who gets in: every route, every wrong Host, Origin and token
+#[cfg(unix)]
+mod history; // a very long chat as one event, in bounded memory
+#[cfg(unix)]
+mod join; // clients that join, and clients that do not read, while messages are posted
+#[cfg(unix)]
+mod lists; // the streams of chats and contacts
+#[cfg(unix)]
+mod posts; // what a post promises with its answer
+#[cfg(unix)]
+mod private; // files, logs and the token
+#[cfg(unix)]
+mod resume; // clients that were cut off come back
+#[cfg(unix)]
+mod settings; // flag over variable over file, and starts that fail
+#[cfg(unix)]
+mod shutdown; // signals end it at once, whatever it is doing
+#[cfg(unix)]
+mod stream; // what an event stream looks like on the wire
+mod walls; // which crate may depend on which

@@ -1,0 +1,120 @@
+//! SIGTERM and SIGINT end the program with 0 in under a second, whatever it is doing and whoever is not listening.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::time::Duration;
+
+use chatstats_tests::{EventStream, Home, Post, Server, Signal, connect, eventually, whatsapp_export};
+
+/// The promise; the only test here that looks at the clock.
+const DEADLINE: Duration = Duration::from_secs(1);
+
+const STREAMS: usize = 200;
+
+/// More than sockets hold: whoever does not read is in its middle.
+const MESSAGES: u64 = 60_000;
+
+const RECORDS: usize = 200_000;
+
+#[test]
+fn sigterm_with_200_streams_an_import_and_an_upload_ends_with_0_in_under_a_second() {
+    ends_in_time(Signal::Terminate);
+}
+
+#[test]
+fn sigint_with_200_streams_an_import_and_an_upload_ends_with_0_in_under_a_second() {
+    ends_in_time(Signal::Interrupt);
+}
+
+fn ends_in_time(signal: Signal) {
+    let home = Home::new();
+    let export = home.file("chat.txt", whatsapp_export("import", RECORDS));
+    let server = Server::start(&home);
+    let chat = long_chat(&server);
+    let mut streams = open_streams(&server, chat);
+    let upload = half_an_upload(&server, &home);
+    let import = server.client().import(&export);
+    eventually("the import's first batch", || {
+        let import = server.client().get(&format!("/api/imports/{import}"));
+        assert!(
+            import["finished_at"].is_null(),
+            "too fast, nothing was tested: {import}"
+        );
+        (import["progress"]["counts"]["messages"].as_u64() > Some(0)).then_some(())
+    });
+
+    let ended = server.end(signal);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.took < DEADLINE, "{ended:?}");
+    for stream in &mut streams {
+        while stream.next_event().is_some() {}
+    }
+    drop(upload);
+
+    // Nothing was torn: the import goes on at the next start, and comes to the exact count.
+    let server = Server::start(&home);
+    let totals = server.client().ended_import(import)["receipt"]["totals"].take();
+    assert_eq!(
+        (&totals["messages"], &totals["duplicates"]),
+        (&RECORDS.into(), &0.into()),
+        "{totals}"
+    );
+    server.stop();
+}
+
+fn long_chat(server: &Server) -> i64 {
+    let mut post = (0..MESSAGES).fold(Post::to("long"), |post, key| post.with(key, key));
+    post.messages.iter_mut().for_each(|message| message.padding = 100);
+    server.client().post(&post)
+}
+
+/// A third reads up to `ready` and waits; a third joins the long chat and never reads beyond the head of the
+/// answer; the rest watch the lists.
+fn open_streams(server: &Server, long: i64) -> Vec<EventStream> {
+    let short = server.client().post(&Post::to("short").with("one", 1));
+    let messages_of = |chat: i64| format!("/api/live-sync/stream/chat/{chat}/messages");
+    let open = |number: usize| match number % 6 {
+        0 | 1 => {
+            let mut stream = server.stream(&messages_of(short));
+            stream.expect("initial");
+            stream.expect("ready");
+            stream
+        }
+        2 | 3 => server.stream(&messages_of(long)),
+        4 => server.stream("/api/live-sync/stream/chats"),
+        _ => server.stream("/api/live-sync/stream/contacts"),
+    };
+    (0..STREAMS).map(open).collect()
+}
+
+/// Returns once some of it is on the disk.
+fn half_an_upload(server: &Server, home: &Home) -> TcpStream {
+    let (addr, token) = (server.addr(), server.token());
+    let mut socket = connect(addr).expect("a connection");
+    let head = format!(
+        "POST /api/imports HTTP/1.1\r\nHost: {addr}\r\nAuthorization: Bearer {token}\r\nContent-Length: 1000000\r\n\
+         Content-Type: multipart/form-data; boundary=line\r\n\r\n\
+         --line\r\nContent-Disposition: form-data; name=\"file\"; filename=\"half.txt\"\r\n\r\nhalf a file"
+    );
+    socket.write_all(head.as_bytes()).expect("sent");
+    eventually("the upload's file", || {
+        home.everything()
+            .iter()
+            .any(|path| path.ends_with("half.txt"))
+            .then_some(())
+    });
+    socket
+}
+
+/// Often enough to meet the moment between the line and a handler that is set up after it.
+const STARTS: usize = 25;
+
+#[test]
+fn a_signal_right_after_the_line_that_serve_prints_ends_it_with_0_as_well() {
+    let home = Home::new();
+    for _ in 0..STARTS {
+        for signal in [Signal::Terminate, Signal::Interrupt] {
+            assert_eq!(Server::start(&home).end(signal).code, Some(0), "{signal:?}");
+        }
+    }
+}

@@ -87,12 +87,19 @@ impl App {
             config: Arc::new(config),
             started: Instant::now(),
         };
-        Ok(Self(Arc::new(Inner {
+        let app = Self(Arc::new(Inner {
             state,
             addr,
             listener: Mutex::new(Some(listener)),
             data_dir,
-        })))
+        }));
+        // Before anybody reads the address: who has it may ask for the server by its data directory as well.
+        app.0.data_dir.announce(&Running {
+            pid: std::process::id(),
+            url: app.url(),
+            own_token: app.0.state.config.token.is_some(),
+        })?;
+        Ok(app)
     }
 
     #[cfg(test)]
@@ -141,11 +148,6 @@ impl App {
         } = &*self.0;
         let listener = listener.lock().unwrap_or_else(PoisonError::into_inner).take();
         let listener = listener.context("the server runs already, or has run")?;
-        data_dir.announce(&Running {
-            pid: std::process::id(),
-            url: self.url(),
-            own_token: state.config.token.is_some(),
-        })?;
         tracing::info!(addr = %self.0.addr, data_dir = %data_dir.path().display(), "listening");
 
         let site = Arc::new(Site::new(state.clone()));

@@ -60,7 +60,15 @@ impl Serve {
 
 async fn serve(app: App) -> Result<()> {
     let shutdown = CancellationToken::new();
-    let signals = tokio::spawn(cancel_on_signal(shutdown.clone()));
+    // Before the address is out: whoever reads it may send a signal the next moment.
+    let signal = signal().context("listen for signals")?;
+    let signals = tokio::spawn({
+        let shutdown = shutdown.clone();
+        async move {
+            signal.await;
+            shutdown.cancel();
+        }
+    });
     // The port is open and the database ready: whoever reads this line can connect.
     say(&format!("listening on {}", app.entry_url()))?;
     let served = app.serve(shutdown).await;
@@ -75,22 +83,29 @@ fn say(line: &str) -> Result<()> {
         .context("print the address")
 }
 
+/// Waits for a signal to end. The handlers are in place when this returns.
 #[cfg(unix)]
-async fn cancel_on_signal(shutdown: CancellationToken) -> Result<()> {
+fn signal() -> std::io::Result<impl Future<Output = ()> + Send> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    shutdown.cancel();
-    Ok(())
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
 
-#[cfg(not(unix))]
-async fn cancel_on_signal(shutdown: CancellationToken) -> Result<()> {
-    tokio::signal::ctrl_c().await?;
-    shutdown.cancel();
-    Ok(())
+/// Waits for a signal to end. The handlers are in place when this returns.
+#[cfg(windows)]
+fn signal() -> std::io::Result<impl Future<Output = ()> + Send> {
+    use tokio::signal::windows::{ctrl_break, ctrl_c};
+    let (mut interrupt, mut stop) = (ctrl_c()?, ctrl_break()?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = stop.recv() => {}
+        }
+    })
 }

@@ -25,8 +25,9 @@ const BACKLOG: i32 = 4_096;
 /// How long to wait before accepting again when the process has no descriptor left.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(50);
 
-/// How long requests in progress may take to finish when the program ends.
-const FINISH_GRACE: Duration = Duration::from_millis(600);
+/// How long requests in progress may take to finish when the program ends. It promises to be gone within a second,
+/// and closing the database takes its part of that, on a busy machine a large one.
+const FINISH_GRACE: Duration = Duration::from_millis(300);
 
 /// Takes the port. Clients that connect from now on wait until [`accept`] runs.
 pub(crate) fn bind(addr: SocketAddr) -> Result<TcpListener, StartError> {

@@ -60,7 +60,7 @@ pub(crate) fn for_tests() -> Result<()> {
     }
 }
 
-/// A program from crates.io, built once into the target directory: nothing is installed into the person's home.
+/// A program of the package registry, built once into the target directory: nothing is installed into the person's home.
 ///
 /// # Errors
 ///

@@ -21,7 +21,8 @@ pub use reader::Reader;
 pub use store::{Later, Store};
 pub use tables::contacts::IdentityId;
 pub use tables::imports::{ImportCheckpoint, ImportRow};
-pub use tables::messages::{Anchor, ChatPosition, KEY_BYTES_MAX, NewMessage, Probe, Put, Stored};
+pub use tables::messages::{Anchor, ChatPosition, Probe, Stored};
+pub use tables::put::{KEY_BYTES_MAX, NewMessage, Put};
 pub use tables::search::SearchQuery;
 pub use writer::{Commit, CommitListener, Lane, Published, Write};
 

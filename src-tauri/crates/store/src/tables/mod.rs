@@ -4,6 +4,7 @@ pub(crate) mod chats;
 pub(crate) mod contacts;
 pub(crate) mod imports;
 pub(crate) mod messages;
+pub(crate) mod put;
 pub(crate) mod search;
 mod snippet;
 pub(crate) mod tally;

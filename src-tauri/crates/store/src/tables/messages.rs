@@ -60,7 +60,7 @@ pub enum Stored {
     No,
     /// It is.
     Same,
-    /// Another one is under its key: see [`Put::Taken`].
+    /// Another one is under its key: see [`crate::Put::Taken`].
     Taken,
 }
 
@@ -176,7 +176,7 @@ impl Reader {
         })
     }
 
-    /// What [`Write::put`] would make of messages: whether each is there already ([`Stored::Same`] counts edits too).
+    /// What [`crate::Write::put`] would make of messages: whether each is there already ([`Stored::Same`] counts edits too).
     pub fn stored(&self, chat: ChatId, probes: &[Probe]) -> Result<Vec<Stored>, StoreError> {
         let mut query = self.conn.prepare_cached(
             "SELECT m.sent_us, m.content, i.key FROM messages m LEFT JOIN identities i ON i.id = m.identity_id

@@ -14,7 +14,8 @@ use crate::guard::{PagePolicy, accepts_html, is_api};
 use crate::problem::ApiError;
 
 /// The Content-Security-Policy of scripts: what a worker made of one may do. It holds the event streams of all tabs.
-const SCRIPT_POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'";
+const SCRIPT_POLICY: &str =
+    "default-src 'none'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'";
 
 /// The page that every address of the app shows; the rest is done in the browser.
 const INDEX: &str = "index.html";
@@ -60,7 +61,9 @@ impl Pages {
             && let Some(file) = find(path, headers)
         {
             // A worker is bound by the policy of its own script, not by that of the page that starts it.
-            let policy = path.ends_with(".js").then(|| HeaderValue::from_static(SCRIPT_POLICY));
+            let policy = path
+                .ends_with(".js")
+                .then(|| HeaderValue::from_static(SCRIPT_POLICY));
             return file.answer(headers, policy);
         }
         if !accepts_html(headers) && !path.is_empty() {

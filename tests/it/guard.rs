@@ -1,6 +1,8 @@
 //! Nobody comes past the guard: a foreign or malformed `Host` or `Origin` gets 400 or 403 and a wrong token 401,
 //! whatever is asked for and however, and in this order.
 
+mod wrong;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -94,9 +96,9 @@ fn every_route_of_the_walk_is_one() {
 fn a_foreign_or_malformed_host_or_origin_gets_nowhere_even_with_the_token() {
     let (_home, server) = with_a_chat();
     let token = format!("Authorization: Bearer {}\r\n", server.token());
-    for head in hosts(server.addr().port())
+    for head in wrong::hosts(server.addr().port())
         .into_iter()
-        .chain(origins(server.addr().port()))
+        .chain(wrong::origins(server.addr().port()))
     {
         for target in targets() {
             for method in METHODS {
@@ -116,7 +118,7 @@ fn a_foreign_or_malformed_host_or_origin_gets_nowhere_even_with_the_token() {
 fn a_wrong_token_gets_nothing_but_the_word_that_the_server_runs() {
     let (_home, server) = with_a_chat();
     let host = format!("Host: {}\r\n", server.addr());
-    for credentials in wrong_tokens(&server) {
+    for credentials in wrong::tokens(&server) {
         for target in targets() {
             for method in METHODS {
                 let answer = ask(&server, method, target, &format!("{host}{credentials}"));
@@ -301,98 +303,4 @@ fn gives_nothing_away(answer: &Answer) {
     );
     assert_eq!(answer.header("set-cookie"), None, "{answer:?}");
     assert!(answer.header("content-security-policy").is_some(), "{answer:?}");
-}
-
-/// Heads with a wrong `Host`, or without one.
-fn hosts(port: u16) -> Vec<String> {
-    let own = format!("Host: 127.0.0.1:{port}\r\n");
-    let long = "a.".repeat(20_000);
-    let mut heads: Vec<_> = [
-        "evil.example".to_owned(),
-        format!("evil.example:{port}"),
-        format!("127.0.0.1.evil.example:{port}"),
-        format!("127.0.0.1:{port}.evil.example"),
-        "127.0.0.1:1".to_owned(),
-        "localhost:1".to_owned(),
-        format!("localhost.:{port}"),
-        format!("user@127.0.0.1:{port}"),
-        format!("127.0.0.1:{port}@evil.example"),
-        format!("127.0.0.1:{port}/x"),
-        format!("http://127.0.0.1:{port}"),
-        format!("127.0.0.1:{port}, evil.example"),
-        format!("127.0.0.1 :{port}"),
-        "127.0.0.1:".to_owned(),
-        "127.0.0.1:99999".to_owned(),
-        format!("127.1:{port}"),
-        format!("2130706433:{port}"),
-        format!("0.0.0.0:{port}"),
-        format!("[::]:{port}"),
-        format!("ⓛocalhost:{port}"),
-        "null".to_owned(),
-        String::new(),
-        long,
-    ]
-    .iter()
-    .map(|host| format!("Host: {host}\r\n"))
-    .collect();
-    heads.extend([
-        String::new(),
-        own.repeat(2),
-        format!("{own}Host: evil.example\r\n"),
-    ]);
-    heads
-}
-
-/// Heads with a wrong `Origin`.
-fn origins(port: u16) -> Vec<String> {
-    let own = format!("Host: 127.0.0.1:{port}\r\n");
-    let mut heads: Vec<_> = [
-        "null".to_owned(),
-        "http://evil.example".to_owned(),
-        format!("http://evil.example:{port}"),
-        format!("http://127.0.0.1.evil.example:{port}"),
-        "http://127.0.0.1".to_owned(),
-        "http://127.0.0.1:1".to_owned(),
-        format!("https://127.0.0.1:{port}"),
-        format!("http://127.0.0.1:{port}/"),
-        format!("http://localhost.:{port}"),
-        format!("http://user@127.0.0.1:{port}"),
-        format!("http://127.0.0.1:{port} http://evil.example"),
-        format!("127.0.0.1:{port}"),
-        format!("http://ⓛocalhost:{port}"),
-        "file://".to_owned(),
-        "*".to_owned(),
-        String::new(),
-        "http://".to_owned() + &"a".repeat(40_000),
-    ]
-    .iter()
-    .map(|origin| format!("{own}Origin: {origin}\r\n"))
-    .collect();
-    heads.push(format!(
-        "{own}Origin: http://127.0.0.1:{port}\r\nOrigin: http://evil.example\r\n"
-    ));
-    heads
-}
-
-fn wrong_tokens(server: &Server) -> Vec<String> {
-    let (port, token) = (server.addr().port(), server.token());
-    vec![
-        String::new(),
-        "Authorization: \r\n".to_owned(),
-        "Authorization: Bearer\r\n".to_owned(),
-        "Authorization: Bearer wrong\r\n".to_owned(),
-        format!("Authorization: Bearer {token}x\r\n"),
-        format!("Authorization: Bearer {}\r\n", &token[1..]),
-        format!("Authorization: Bearer {}\r\n", token.to_uppercase()),
-        format!("Authorization: Basic {token}\r\n"),
-        format!("Authorization: {token}\r\n"),
-        format!("Authorization: Bearer {token}, Bearer {token}\r\n"),
-        format!("Authorization: Bearer {token}\r\nAuthorization: Bearer {token}\r\n"),
-        "Authorization: Bearer \u{1F511}\r\n".to_owned(),
-        format!("Cookie: chatstats_{port}=wrong\r\n"),
-        format!("Cookie: chatstats_{port}\r\n"),
-        format!("Cookie: chatstats={token}; chatstats_1={token}; token={token}\r\n"),
-        format!("Authorization: Bearer wrong\r\nCookie: chatstats_{port}={token}\r\n"),
-        format!("X-Token: {token}\r\nReferer: http://127.0.0.1:{port}/?token={token}\r\n"),
-    ]
 }

@@ -2,8 +2,9 @@
 
 use std::io::{self, BufRead, BufReader, Read, Take, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::time::Instant;
 
-use crate::{Answer, http};
+use crate::{Answer, PATIENCE, http};
 
 /// An event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub struct EventStream {
     pub head: Answer,
     /// The hint how long to wait before coming back, in milliseconds, once it was read.
     pub retry_ms: Option<u64>,
+    /// When something other than a heartbeat came.
+    news: Instant,
 }
 
 impl EventStream {
@@ -58,6 +61,7 @@ impl EventStream {
             from,
             head,
             retry_ms: None,
+            news: Instant::now(),
         }))
     }
 
@@ -79,7 +83,7 @@ impl EventStream {
     ///
     /// # Panics
     ///
-    /// If nothing comes for longer than [`PATIENCE`](crate::PATIENCE), or something that is no event.
+    /// If nothing but heartbeats comes for longer than [`PATIENCE`], or something that is no event.
     pub fn next_event(&mut self) -> Option<Event> {
         let mut event = Event::default();
         loop {
@@ -91,6 +95,7 @@ impl EventStream {
                     if event.name.is_empty() {
                         event.name = "message".to_owned();
                     }
+                    self.note(&event);
                     return Some(event);
                 }
                 "event" => event.name = value.to_owned(),
@@ -123,6 +128,13 @@ impl EventStream {
                 return event;
             }
         }
+    }
+
+    fn note(&mut self, event: &Event) {
+        if event.name != "heartbeat" {
+            self.news = Instant::now();
+        }
+        assert!(self.news.elapsed() < PATIENCE, "nothing but heartbeats came");
     }
 
     fn line(&mut self) -> Option<String> {

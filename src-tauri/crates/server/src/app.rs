@@ -158,15 +158,15 @@ impl App {
         let ending = async {
             shutdown.cancelled().await;
             state.streams.pulse().close();
+            // While requests in progress finish. An import that one of them asks for now is for the next start.
+            let imports = state.imports.clone();
+            tokio::task::spawn_blocking(move || imports.shutdown()).await
         };
-        let (accepted, ()) = tokio::join!(listen::accept(listener, site, shutdown.clone()), ending);
+        let (accepted, stopped) = tokio::join!(listen::accept(listener, site, shutdown.clone()), ending);
         heart.abort();
-        let (imports, store) = (state.imports.clone(), state.store.clone());
-        let close = move || {
-            imports.shutdown();
-            store.shutdown();
-        };
-        tokio::task::spawn_blocking(close)
+        stopped.context("stop the imports")?;
+        let store = state.store.clone();
+        tokio::task::spawn_blocking(move || store.shutdown())
             .await
             .context("close the database")?;
         data_dir.retract();

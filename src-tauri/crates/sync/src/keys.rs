@@ -17,8 +17,12 @@ const OWN: u8 = b'=';
 /// First byte of a key made from content.
 const CONTENT: u8 = b'#';
 
-/// Bytes of a content key that do not depend on the sender.
-pub(crate) const LOOSE_BYTES: usize = 9;
+/// Bytes of a content key that do not depend on the sender: the tag, the minute and the hash of the content.
+pub(crate) const LOOSE_BYTES: usize = 1 + MINUTE_BYTES + 8;
+
+/// Bytes of the minute, which comes first so that a chat's keys go into the index in about the order of its file:
+/// at its end, and not all over it.
+const MINUTE_BYTES: usize = 5;
 
 /// Counters of equal messages kept at once. They matter only within a minute; a file jumps back at most an hour
 /// (when summer time ends) or a few days (phones with wrong clocks).
@@ -46,10 +50,12 @@ pub(crate) fn instead(key: &[u8], sent: chatstats_model::Timestamp) -> Vec<u8> {
 pub(crate) fn loose(record: &Record) -> [u8; LOOSE_BYTES] {
     let minute = record.timestamp.as_micros().div_euclid(60_000_000);
     let mut hasher = SipHasher24::new(); // fixed keys: stored hashes must mean the same for ever
-    hasher.write_i64(minute);
     hasher.write(record.content.as_bytes());
+    // Shifted, so that minutes before 1970 sort before those after; five bytes reach beyond the year 9999.
+    let shifted = (minute + (1 << (8 * MINUTE_BYTES - 1))).to_be_bytes();
     let mut out = [CONTENT; LOOSE_BYTES];
-    out[1..].copy_from_slice(&hasher.finish().to_be_bytes());
+    out[1..=MINUTE_BYTES].copy_from_slice(&shifted[8 - MINUTE_BYTES..]);
+    out[1 + MINUTE_BYTES..].copy_from_slice(&hasher.finish().to_be_bytes());
     out
 }
 

@@ -12,7 +12,7 @@ pub(crate) const VERSION: i64 = MIGRATIONS.len() as i64;
 
 const V1: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-INSERT INTO meta VALUES ('epoch', lower(hex(randomblob(8))));
+INSERT INTO meta VALUES ('epoch', lower(hex(randomblob(8)))), ('indexed', '0');
 
 -- A person. Sources know a person by identities, which can be moved from one contact to another.
 CREATE TABLE contacts (

@@ -134,6 +134,15 @@ impl Store {
         Ok(Later(answer))
     }
 
+    /// Returns once everything committed so far can be found by [`Reader::search`]. The index follows writes at a
+    /// short distance; call this before a search that must see them.
+    pub async fn settle_index(&self) -> Result<(), StoreError> {
+        if self.inner.writer.is_indexed() {
+            return Ok(());
+        }
+        self.write(Lane::Live, 0, |write| write.index_all()).await
+    }
+
     /// Writes what is queued, takes nothing more, and folds the log into the database.
     pub fn shutdown(&self) {
         self.inner.writer.shutdown();

@@ -2,12 +2,15 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use chatstats_model::{ChatId, ContactId, Rev};
 use rusqlite::Connection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::tables::index::INDEX_BATCH;
 use crate::tables::tally::Tally;
 use crate::{Reader, StoreError};
 
@@ -17,6 +20,10 @@ const GROUP_MAX: usize = 256;
 
 /// What queued live writes may hold in memory, in KiB: four of the largest bodies the API takes.
 const QUEUED_KIB_MAX: usize = 64 * 1024;
+
+/// How long nothing must have come before the index takes what is left over. Short for people, long for posts that
+/// follow each other.
+const INDEX_AFTER: Duration = Duration::from_millis(20);
 
 /// Which queue a write waits in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +94,8 @@ struct Queues {
 struct Shared {
     queues: Mutex<Queues>,
     arrived: Condvar,
+    /// Committed messages that the full-text index does not hold yet.
+    unindexed: AtomicUsize,
 }
 
 impl Shared {
@@ -106,8 +115,11 @@ impl Writer {
         conn: Connection,
         listener: Arc<OnceLock<Arc<dyn CommitListener>>>,
     ) -> Result<Writer, rusqlite::Error> {
-        let shared = Arc::new(Shared::default());
         let tally = Tally::load(&conn)?;
+        let shared = Arc::new(Shared {
+            unindexed: AtomicUsize::new(tally.unindexed),
+            ..Shared::default()
+        });
         let state = State {
             reader: Reader { conn },
             tally,
@@ -178,6 +190,11 @@ impl Writer {
         Ok(())
     }
 
+    /// Whether everything committed can be searched.
+    pub(crate) fn is_indexed(&self) -> bool {
+        self.shared.unindexed.load(Ordering::Acquire) == 0
+    }
+
     pub(crate) fn shutdown(&self) {
         self.shared.lock().closed = true;
         self.shared.arrived.notify_one();
@@ -206,17 +223,48 @@ struct State {
 impl State {
     fn run(mut self, shared: &Shared) {
         let mut live_was_last = false;
-        while let Some((jobs, live)) = next_group(shared, live_was_last) {
-            live_was_last = live;
-            self.group(jobs);
+        // Indexing failed, as on a full disk: it is tried again after the next write, and not in circles.
+        let mut index_is_stuck = false;
+        loop {
+            let unindexed = if index_is_stuck { 0 } else { self.tally.unindexed };
+            match next_step(shared, live_was_last, unindexed) {
+                Step::Write(jobs, live) => {
+                    (live_was_last, index_is_stuck) = (live, false);
+                    self.group(jobs, shared);
+                }
+                Step::Index => {
+                    self.index(shared);
+                    index_is_stuck = self.tally.unindexed >= unindexed;
+                }
+                Step::End => break,
+            }
         }
         if let Err(e) = self.reader.conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
             tracing::warn!(error = %e, "the log could not be folded into the database; the next start will do it");
         }
     }
 
+    /// A batch for the full-text index, in a transaction of its own.
+    fn index(&mut self, shared: &Shared) {
+        let work: Work = Box::new(|write| {
+            write.index_batch()?;
+            Ok(Box::new(|_| {}))
+        });
+        let refuse: Refusal = Box::new(|e| {
+            tracing::error!(error = %e, "messages could not be indexed for search; the next write tries again");
+        });
+        self.group(
+            vec![Job {
+                work,
+                refuse,
+                _room: None,
+            }],
+            shared,
+        );
+    }
+
     /// One transaction: each job in a savepoint of its own, then the tallies, then the commit, then the word.
-    fn group(&mut self, jobs: Vec<Job>) {
+    fn group(&mut self, jobs: Vec<Job>, shared: &Shared) {
         let began = self.reader.conn.execute_batch("BEGIN IMMEDIATE");
         if let Err(e) = began {
             let detail = e.to_string();
@@ -241,6 +289,8 @@ impl State {
             }
         }
         let result = self.commit();
+        // Before anybody is answered: who posts and then searches finds it.
+        shared.unindexed.store(self.tally.unindexed, Ordering::Release);
         for (reply, room) in replies {
             reply(match &result {
                 Ok(()) => Ok(()),
@@ -290,7 +340,8 @@ impl State {
             return Err(e);
         }
         let commit = self.tally.take_commit();
-        if let Some(listener) = self.listener.get() {
+        let is_news = !(commit.messages.is_empty() && commit.chats.is_empty() && commit.contacts.is_empty());
+        if is_news && let Some(listener) = self.listener.get() {
             let heard = catch_unwind(AssertUnwindSafe(|| listener.committed(&commit, &self.reader)));
             if heard.is_err() {
                 tracing::error!("the commit listener panicked");
@@ -300,24 +351,50 @@ impl State {
     }
 }
 
-/// Waits for work. Groups of live writes alternate with single bulk writes when both wait.
-fn next_group(shared: &Shared, live_was_last: bool) -> Option<(Vec<Job>, bool)> {
+/// What the writer does next.
+enum Step {
+    /// These jobs, live or not.
+    Write(Vec<Job>, bool),
+    /// A batch for the full-text index.
+    Index,
+    End,
+}
+
+/// Waits for something to do. Groups of live writes alternate with single bulk writes when both wait; the index
+/// takes its turn when a batch of messages is due for it, and when nothing else has come for a moment.
+fn next_step(shared: &Shared, live_was_last: bool, unindexed: usize) -> Step {
+    if unindexed >= INDEX_BATCH {
+        return Step::Index;
+    }
     let mut queues = shared.lock();
+    let mut waited = false;
     loop {
         let bulk_is_due = live_was_last || queues.live.is_empty();
         if bulk_is_due && let Some(job) = queues.bulk.pop_front() {
-            return Some((vec![job], false));
+            return Step::Write(vec![job], false);
         }
         if !queues.live.is_empty() {
             let count = queues.live.len().min(GROUP_MAX);
-            return Some((queues.live.drain(..count).collect(), true));
+            return Step::Write(queues.live.drain(..count).collect(), true);
+        }
+        if unindexed > 0 && (waited || queues.closed) {
+            return Step::Index;
         }
         if queues.closed {
-            return None;
+            return Step::End;
         }
-        queues = shared
-            .arrived
-            .wait(queues)
-            .unwrap_or_else(PoisonError::into_inner);
+        queues = if unindexed > 0 {
+            let (queues, timeout) = shared
+                .arrived
+                .wait_timeout(queues, INDEX_AFTER)
+                .unwrap_or_else(PoisonError::into_inner);
+            waited = timeout.timed_out();
+            queues
+        } else {
+            shared
+                .arrived
+                .wait(queues)
+                .unwrap_or_else(PoisonError::into_inner)
+        };
     }
 }

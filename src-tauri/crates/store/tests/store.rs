@@ -243,6 +243,9 @@ fn search(store: &Store, text: &str, chat: Option<ChatId>) -> Vec<String> {
         before: None,
         limit: 50,
     };
+    store
+        .write_blocking(Lane::Live, |write| write.index_all())
+        .expect("indexed");
     let page = store.read_blocking(move |r| r.search(&query)).expect("a page");
     page.hits.into_iter().map(|hit| hit.message.content).collect()
 }
@@ -422,5 +425,70 @@ fn imports_and_what_they_left_out_are_remembered() {
             .expect("read")
             .len(),
         1
+    );
+}
+
+#[test]
+fn the_index_follows_by_itself_and_goes_on_after_a_restart() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let found = |store: &Store, text: &str| {
+        let query = SearchQuery {
+            text: text.into(),
+            chat: None,
+            before: None,
+            limit: 200,
+        };
+        store
+            .read_blocking(move |r| r.search(&query))
+            .expect("a page")
+            .hits
+            .len()
+    };
+    {
+        let store = Store::open(dir.path()).expect("a store");
+        let chat = fill(&store, (0..5_000).map(|n| (format!("k{n}"), n)).collect());
+        // Whatever of it is indexed by now: an edit must be found by its new words and no more by its old ones.
+        for (key, second) in [("k0", 0), ("k2500", 2500), ("k4999", 4999)] {
+            let edit =
+                move |w: &mut Write<'_>| put_edited(w, chat, key, "walrus", at(second), Some(at(9_000)));
+            store.write_blocking(Lane::Live, edit).expect("stored");
+        }
+        // Nobody asks for it: the writer does it when it is idle. A failure ends in the test runner's patience.
+        while found(&store, "walrus") < 3 {
+            std::thread::yield_now();
+        }
+        fill(&store, vec![("last".into(), 6_000)]);
+    }
+    let store = Store::open(dir.path()).expect("a store");
+    for (text, count) in [
+        ("walrus", 3),
+        ("k0", 0),
+        ("k2500", 0),
+        ("k4999", 0),
+        ("k4998", 1),
+        ("last", 1),
+    ] {
+        store
+            .write_blocking(Lane::Live, |write| write.index_all())
+            .expect("indexed");
+        let query = SearchQuery {
+            text: format!("{text} "),
+            chat: None,
+            before: None,
+            limit: 200,
+        };
+        let hits = store
+            .read_blocking(move |r| r.search(&query))
+            .expect("a page")
+            .hits;
+        let exact = hits
+            .iter()
+            .filter(|hit| hit.message.content.split(' ').any(|word| word == text))
+            .count();
+        assert_eq!(exact, count, "{text}");
+    }
+    assert_eq!(
+        store.read_blocking(|r| r.check()).expect("checked"),
+        Vec::<String>::new()
     );
 }

@@ -52,5 +52,6 @@ async fn search(
         before: asked.before.map(MessageId),
         limit: limit(asked.limit, HITS_DEFAULT, HITS_MAX)?,
     };
+    state.store.settle_index().await?;
     Ok(Json(state.store.read(move |reader| reader.search(&query)).await?))
 }

@@ -219,7 +219,7 @@ impl Write<'_> {
         Ok(())
     }
 
-    /// An import ended.
+    /// An import ended: what it brought can be searched.
     pub fn finish_import(
         &mut self,
         id: ImportId,
@@ -228,6 +228,7 @@ impl Write<'_> {
         error: Option<&str>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        self.index_all()?;
         self.conn
             .prepare_cached(
                 "UPDATE imports SET state = ?2, receipt = ?3, error = ?4, finished_us = ?5 WHERE id = ?1",

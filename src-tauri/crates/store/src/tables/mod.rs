@@ -3,6 +3,7 @@
 pub(crate) mod chats;
 pub(crate) mod contacts;
 pub(crate) mod imports;
+pub(crate) mod index;
 pub(crate) mod messages;
 pub(crate) mod put;
 pub(crate) mod search;

@@ -99,7 +99,6 @@ impl Write<'_> {
             self.tally.return_rev(id);
             return self.change(chat, message, extra);
         }
-        self.index(id, chat, message.content)?;
         self.tally
             .inserted(chat, message.sender, message.sent.as_micros(), id);
         Ok(Put::Inserted(MessageId(id)))
@@ -149,9 +148,9 @@ impl Write<'_> {
                 "UPDATE messages SET content = ?2, edited_us = ?3, extra = ?4, kind = ?5 WHERE id = ?1",
             )?
             .execute(params![old.id, new_content, edited_us, extra, new_kind])?;
-        if new_content != old.content {
-            self.unindex(old.id, chat, &old.content)?;
-            self.index(old.id, chat, new_content)?;
+        // What the index does not hold yet, it takes as it is then.
+        if new_content != old.content && old.id <= self.tally.indexed {
+            self.reindex(old.id, chat, &old.content, new_content)?;
         }
         let rev = self.tally.next_rev();
         self.conn

@@ -7,7 +7,7 @@ use chatstats_model::{ChatId, MessageId, SearchHit, SearchPage};
 use rusqlite::params;
 
 use super::snippet::Words;
-use crate::{Reader, StoreError, Write};
+use crate::{Reader, StoreError};
 
 /// Up to so many hits are sorted by the time of the message. Where a word is in more of them, they come in the
 /// order in which they were stored, newest first: sorting a million would keep the reader waiting.
@@ -139,23 +139,4 @@ pub(super) fn words(text: &str) -> Vec<&str> {
         .filter(|w| w.chars().any(char::is_alphanumeric))
         .take(WORDS_MAX)
         .collect()
-}
-
-impl Write<'_> {
-    pub(crate) fn index(&self, id: i64, chat: ChatId, content: &str) -> Result<(), StoreError> {
-        self.conn
-            .prepare_cached("INSERT INTO messages_fts (rowid, content, chat) VALUES (?1, ?2, 'c' || ?3)")?
-            .execute(params![id, content, chat.0])?;
-        Ok(())
-    }
-
-    /// `content` is what was indexed: the index does not keep it.
-    pub(crate) fn unindex(&self, id: i64, chat: ChatId, content: &str) -> Result<(), StoreError> {
-        self.conn
-            .prepare_cached(
-                "INSERT INTO messages_fts (messages_fts, rowid, content, chat) VALUES ('delete', ?1, ?2, 'c' || ?3)",
-            )?
-            .execute(params![id, content, chat.0])?;
-        Ok(())
-    }
 }

@@ -58,6 +58,12 @@ pub(crate) struct Tally {
     next_rev: i64,
     /// The newest revision that a row of the database carries.
     newest: i64,
+    /// Messages up to this id are in the full-text index.
+    pub(crate) indexed: i64,
+    /// How many messages are not. May be too high after a failure, never too low.
+    pub(crate) unindexed: usize,
+    /// Where `indexed` and `unindexed` go back to when the transaction fails.
+    group_start: (i64, usize),
     /// Of the jobs of this transaction that succeeded.
     group: Sums,
     /// Of the job that runs now.
@@ -104,15 +110,23 @@ impl<T> Remembered<T> {
     }
 }
 
-/// Where a job began: the publishes and the newest revision before it.
-pub(crate) struct Mark(usize, i64);
+/// Where a job began: what was true before it.
+pub(crate) struct Mark {
+    published: usize,
+    newest: i64,
+    index: (i64, usize),
+}
 
 impl Tally {
     pub(crate) fn load(conn: &Connection) -> Result<Tally, rusqlite::Error> {
         let newest = newest_rev(conn)?.0;
+        let (indexed, unindexed) = super::index::pending(conn)?;
         Ok(Tally {
             next_rev: newest + 1,
             newest,
+            indexed,
+            unindexed,
+            group_start: (indexed, unindexed),
             ..Tally::default()
         })
     }
@@ -121,14 +135,19 @@ impl Tally {
     pub(crate) fn mark(&mut self) -> Mark {
         self.group.absorb(&mut self.job);
         self.job_start = self.published.len();
-        Mark(self.job_start, self.newest)
+        Mark {
+            published: self.job_start,
+            newest: self.newest,
+            index: (self.indexed, self.unindexed),
+        }
     }
 
     /// The job that began at `mark` failed.
     pub(crate) fn undo(&mut self, mark: Mark) {
         self.job.clear();
-        self.published.truncate(mark.0);
-        self.newest = mark.1;
+        self.published.truncate(mark.published);
+        self.newest = mark.newest;
+        (self.indexed, self.unindexed) = mark.index;
         self.chats.clear();
         self.identities.clear();
     }
@@ -162,6 +181,7 @@ impl Tally {
             self.job.contacts.entry(contact).or_default().add(sent_us, id);
             *self.job.members.entry((chat, identity)).or_default() += 1;
         }
+        self.unindexed += 1;
         self.publish(chat, id, false);
     }
 
@@ -247,6 +267,7 @@ impl Tally {
             rev: Rev(self.newest),
         };
         self.job_start = 0;
+        self.group_start = (self.indexed, self.unindexed);
         if self.chats.len() + self.identities.len() > REMEMBERED_MAX {
             self.chats.clear();
             self.identities.clear();
@@ -258,7 +279,11 @@ impl Tally {
     pub(crate) fn forget(&mut self) {
         self.group.clear();
         let newest = self.newest; // revisions only grow: one too high hides nothing
-        self.undo(Mark(0, newest));
+        self.undo(Mark {
+            published: 0,
+            newest,
+            index: self.group_start,
+        });
         self.job_start = 0;
     }
 }

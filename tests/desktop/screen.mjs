@@ -13,6 +13,9 @@ const run = promisify(execFile);
 /** Longer than the slowest start on a busy machine with two cores; a test that waits this long has failed. */
 export const PATIENCE_MS = 30_000;
 
+/** How long a window may take to react before it is asked again. */
+const SOON_MS = 2_000;
+
 const REPORT = fileURLToPath(new URL('./report/', import.meta.url));
 
 /** Starts everything; `stop` ends it. */
@@ -89,6 +92,16 @@ export async function until(what, look) {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   throw new Error(`waited in vain until ${what}; last seen: ${last?.message ?? last}`);
+}
+
+/** Whether something comes true within a second or two. */
+export async function soon(look) {
+  const deadline = Date.now() + SOON_MS;
+  while (Date.now() < deadline) {
+    if (await look()) return true;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return false;
 }
 
 /** Resolves with the first line of a stream; fails if the process ends before. */

@@ -25,6 +25,10 @@ const QUEUED_KIB_MAX: usize = 64 * 1024;
 /// follow each other.
 const INDEX_AFTER: Duration = Duration::from_millis(20);
 
+/// How far the index may fall behind while large posts follow each other without a pause: a search has to wait until it
+/// has caught up, which takes about a quarter of a second from here.
+const UNINDEXED_MAX: usize = 50_000;
+
 /// Which queue a write waits in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {
@@ -234,6 +238,7 @@ impl State {
                 }
                 Step::Index => {
                     self.index(shared);
+                    live_was_last = false;
                     index_is_stuck = self.tally.unindexed >= unindexed;
                 }
                 Step::End => break,
@@ -360,17 +365,21 @@ enum Step {
     End,
 }
 
-/// Waits for something to do. Groups of live writes alternate with single bulk writes when both wait; the index
-/// takes its turn when a batch of messages is due for it, and when nothing else has come for a moment.
+/// Waits for something to do. Groups of live writes alternate with one step of something else, so that a live write
+/// waits for no more than one: a batch of the index where one is due, else a bulk write. The index also takes what is
+/// left over when nothing has come for a moment.
 fn next_step(shared: &Shared, live_was_last: bool, unindexed: usize) -> Step {
-    if unindexed >= INDEX_BATCH {
+    if unindexed >= UNINDEXED_MAX {
         return Step::Index;
     }
     let mut queues = shared.lock();
     let mut waited = false;
     loop {
-        let bulk_is_due = live_was_last || queues.live.is_empty();
-        if bulk_is_due && let Some(job) = queues.bulk.pop_front() {
+        let is_others_turn = live_was_last || queues.live.is_empty();
+        if is_others_turn && unindexed >= INDEX_BATCH {
+            return Step::Index;
+        }
+        if is_others_turn && let Some(job) = queues.bulk.pop_front() {
             return Step::Write(vec![job], false);
         }
         if !queues.live.is_empty() {

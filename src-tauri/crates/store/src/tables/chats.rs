@@ -5,9 +5,7 @@ use rusqlite::{OptionalExtension, Row, params};
 
 use crate::{Reader, StoreError, Write};
 
-/// Characters of the newest message that a chat list shows.
-const EXCERPT_CHARS: i64 = 120;
-
+/// A chat and the first 120 characters of its newest message, which is what a list shows of it.
 const CHAT: &str = "SELECT c.id, c.title, c.source, c.message_count, c.last_message_us,
         m.id IS NOT NULL, p.name, ifnull(m.from_me OR p.is_me, 0), substr(m.content, 1, 120), m.kind,
         (SELECT count(*) FROM chat_members WHERE chat_id = c.id)
@@ -59,7 +57,6 @@ impl Reader {
     }
 
     fn chats_where(&self, condition: &str, value: i64) -> Result<Vec<Chat>, StoreError> {
-        debug_assert_eq!(EXCERPT_CHARS, 120, "the query spells it out");
         let mut query = self.conn.prepare_cached(&format!("{CHAT} {condition}"))?;
         let rows = if condition.contains("?1") {
             query.query_map([value], chat)?

@@ -131,8 +131,9 @@ test('the right messages are there after a flood', async () => {
   for (const batch of batches) await program.post('Weekend in Lisbon', batch);
   await bubble(page, 'flood 1999').waitFor();
   await atEnd(page);
-  const texts = await page.locator('[data-message] .text').allInnerTexts();
-  const numbers = texts.map((text) => Number(text.split(' ')[1]));
+  // Not the inner texts: a row that is not measured yet is hidden, and has none.
+  const texts = await page.locator('[data-message] .text').allTextContents();
+  const numbers = texts.map((text) => Number(text.trim().split(' ')[1]));
   assert.deepEqual(
     numbers,
     numbers.map((_, i) => 2000 - numbers.length + i),

@@ -11,7 +11,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("chatstats-model", &[]),
     ("chatstats-import", &["chatstats-model"]),
     ("chatstats-store", &["chatstats-model"]),
-    ("chatstats-hub", &["chatstats-model"]),
+    ("chatstats-ring", &[]),
+    ("chatstats-hub", &["chatstats-model", "chatstats-ring"]),
+    ("chatstats-passes", &["chatstats-model"]),
     (
         "chatstats-sync",
         &[

@@ -3,17 +3,13 @@
 //! Publish and subscribe inside one process, bounded, gone on restart. Knows no database, no HTTP, no JSON and no
 //! async runtime: a subscriber brings its own [`Waker`](std::task::Waker) and its own way of rendering.
 //!
-//! How it works: each topic (one chat, all chats, all contacts) has one ring of entries, shared by all its
-//! subscribers; a subscriber is a cursor into it. A publish therefore costs one push and the wake-up of those that
-//! wait, however many entries others still have to read, and nobody who is slow can hold it up: the ring drops its
-//! oldest entries at [`QUEUE_PUBLISHES`] or [`RING_BYTES`], and a subscriber whose cursor fell behind is told, once,
-//! how many publishes it lost. An entry is rendered once, and subscribers at the same place share one buffer.
+//! How it works: each topic (one chat, all chats, all contacts) has one [`Ring`], shared by all its subscribers; a
+//! subscriber is a cursor into it, and is told how many publishes it lost when it fell behind by
+//! [`QUEUE_PUBLISHES`] or [`RING_BYTES`].
 
-mod batch;
-mod entry;
+mod payload;
 mod status;
 mod subscription;
-mod topic;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,12 +17,23 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use chatstats_model::{ChatId, ChatUpdate, ContactUpdate, HubStatus, Message, Rev};
 
-pub use entry::{Entry, Payload};
+use chatstats_ring::{Limits, Ring, RingStatus};
+
+pub use payload::{Entry, Payload};
 pub use status::{TopicName, TopicStatus};
 pub use subscription::{Gathered, Lagged, Subscription};
-pub use topic::{QUEUE_PUBLISHES, RING_BYTES};
 
-use topic::Topic;
+/// How many publishes a subscriber may be behind before the oldest are dropped.
+pub const QUEUE_PUBLISHES: usize = 1_000;
+
+/// How many bytes a topic keeps, by estimate: a thousand publishes of ordinary messages fit four times over, while
+/// a thousand batches of an import, read by nobody, do not fill the memory.
+pub const RING_BYTES: usize = 4 << 20;
+
+const LIMITS: Limits = Limits {
+    entries_max: QUEUE_PUBLISHES,
+    bytes_max: RING_BYTES,
+};
 
 /// New and changed messages of one chat.
 pub type MessageSubscription = Subscription<Vec<Message>>;
@@ -39,13 +46,23 @@ pub type ContactSubscription = Subscription<ContactUpdate>;
 #[derive(Clone, Default)]
 pub struct Hub(Arc<Shared>);
 
-#[derive(Default)]
 struct Shared {
     /// Chats somebody listens to. A chat nobody listens to costs nothing but the failed look-up.
-    chats: RwLock<HashMap<ChatId, Arc<Topic<Vec<Message>>>>>,
-    all_chats: Arc<Topic<ChatUpdate>>,
-    all_contacts: Arc<Topic<ContactUpdate>>,
+    chats: RwLock<HashMap<ChatId, Ring<Rev, Vec<Message>>>>,
+    all_chats: Ring<Rev, ChatUpdate>,
+    all_contacts: Ring<Rev, ContactUpdate>,
     counters: Counters,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self {
+            chats: RwLock::default(),
+            all_chats: Ring::new(LIMITS),
+            all_contacts: Ring::new(LIMITS),
+            counters: Counters::default(),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -72,20 +89,20 @@ impl Hub {
         self.0.counters.published.fetch_add(1, Ordering::Relaxed);
         let topic = read(&self.0.chats).get(&chat_id).cloned();
         if let Some(topic) = topic {
-            topic.publish(revs, messages);
+            topic.publish(revs, || sized(messages()));
         }
     }
 
     /// Tells those who watch the list of chats of one that changed. As [`publish`](Self::publish).
     pub fn publish_chat_update(&self, rev: Rev, update: impl FnOnce() -> ChatUpdate) {
         self.0.counters.published.fetch_add(1, Ordering::Relaxed);
-        self.0.all_chats.publish((rev, rev), update);
+        self.0.all_chats.publish((rev, rev), || sized(update()));
     }
 
     /// Tells those who watch the list of contacts of one that changed. As [`publish`](Self::publish).
     pub fn publish_contact_update(&self, rev: Rev, update: impl FnOnce() -> ContactUpdate) {
         self.0.counters.published.fetch_add(1, Ordering::Relaxed);
-        self.0.all_contacts.publish((rev, rev), update);
+        self.0.all_contacts.publish((rev, rev), || sized(update()));
     }
 
     /// Whether somebody listens to the chat: lets a publisher skip work that only subscribers would see.
@@ -108,7 +125,7 @@ impl Hub {
         // Joined under the map's lock: a topic whose last subscriber is just leaving is either still in the map
         // with this one in it, or gone before this one looked.
         let mut chats = self.0.chats.write().unwrap_or_else(PoisonError::into_inner);
-        let topic = chats.entry(chat_id).or_default();
+        let topic = chats.entry(chat_id).or_insert_with(|| Ring::new(LIMITS));
         Subscription::join(self.0.clone(), topic.clone(), TopicName::Chat(chat_id))
     }
 
@@ -145,10 +162,10 @@ impl Hub {
     pub fn topics(&self) -> Vec<TopicStatus> {
         let mut all: Vec<_> = read(&self.0.chats)
             .iter()
-            .map(|(&id, topic)| topic.status(TopicName::Chat(id)))
+            .map(|(&id, topic)| named(TopicName::Chat(id), topic.status()))
             .collect();
-        all.push(self.0.all_chats.status(TopicName::AllChats));
-        all.push(self.0.all_contacts.status(TopicName::AllContacts));
+        all.push(named(TopicName::AllChats, self.0.all_chats.status()));
+        all.push(named(TopicName::AllContacts, self.0.all_contacts.status()));
         all.retain(|topic| topic.subscribers > 0);
         all.sort_by_key(|topic| topic.name);
         all
@@ -163,6 +180,21 @@ impl Shared {
         if chats.get(&chat_id).is_some_and(|topic| topic.is_deserted()) {
             chats.remove(&chat_id);
         }
+    }
+}
+
+fn sized<T: Payload>(payload: T) -> (usize, T) {
+    (payload.heap_bytes(), payload)
+}
+
+fn named(name: TopicName, ring: RingStatus) -> TopicStatus {
+    TopicStatus {
+        name,
+        subscribers: ring.readers,
+        waiting: ring.waiting,
+        depth: ring.depth,
+        bytes: ring.bytes,
+        unnoticed_drops: ring.unnoticed_drops,
     }
 }
 

@@ -154,15 +154,11 @@ fn gathered_frames_are_the_single_frames_in_a_row() {
         text.push_str(std::str::from_utf8(entry.frame(render)).expect("ascii"));
     }
     assert_eq!(text, want);
-    let Poll::Ready(Gathered::Frames {
-        bytes,
-        publishes,
-        last_rev,
-    }) = gather_with(&mut pieces, Waker::noop(), 10)
+    let Poll::Ready(Gathered::Frames { bytes, entries, last }) = gather_with(&mut pieces, Waker::noop(), 10)
     else {
         panic!("nothing gathered")
     };
-    assert_eq!((&bytes[..], publishes, last_rev), (&b"100;101;"[..], 2, Rev(101)));
+    assert_eq!((&bytes[..], entries, last), (&b"100;101;"[..], 2, Rev(101)));
     assert_eq!(drain(&mut whole), want);
 }
 
@@ -274,7 +270,7 @@ fn chat_updates_reach_all_who_watch_the_list() {
     let Poll::Ready(Ok(entry)) = subscription.poll_recv(&mut Context::from_waker(Waker::noop())) else {
         panic!("nothing received")
     };
-    assert_eq!((entry.last_rev, entry.payload.chat_id), (Rev(3), CHAT));
+    assert_eq!((entry.last, entry.payload.chat_id), (Rev(3), CHAT));
 }
 
 /// Wakes a thread.
@@ -294,7 +290,11 @@ fn read_until(mut subscription: MessageSubscription, last: i64, mut dice: Dice) 
         match gather_with(&mut subscription, &waker, 1 + dice.below(200)) {
             Poll::Pending => thread::park(),
             Poll::Ready(Gathered::Lagged(Lagged { dropped })) => lost += dropped,
-            Poll::Ready(Gathered::Frames { bytes, publishes, .. }) => {
+            Poll::Ready(Gathered::Frames {
+                bytes,
+                entries: publishes,
+                ..
+            }) => {
                 let text = std::str::from_utf8(&bytes)
                     .expect("ascii")
                     .trim_end_matches(';')

@@ -134,7 +134,7 @@ impl<L: List> Feed for ListFeed<L> {
             &entry.payload,
             &Id {
                 epoch: self.store.epoch(),
-                rev: entry.last_rev,
+                rev: entry.last,
             },
         );
         out.into()

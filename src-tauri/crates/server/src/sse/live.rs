@@ -158,8 +158,8 @@ impl<F: Feed> LiveBody<F> {
                 .poll_gather(cx, GATHER_BYTES, |entry| feed.update(entry))
         );
         Poll::Ready(match gathered {
-            Gathered::Frames { bytes, last_rev, .. } => {
-                self.sent = last_rev;
+            Gathered::Frames { bytes, last, .. } => {
+                self.sent = last;
                 Step::Send(bytes)
             }
             Gathered::Lagged(_) => {

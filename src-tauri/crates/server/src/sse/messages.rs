@@ -94,7 +94,7 @@ impl Feed for MessagesFeed {
         let place = Place {
             epoch: self.store.epoch(),
             chat: self.chat,
-            rev: entry.last_rev,
+            rev: entry.last,
         };
         update(&entry.payload, &place)
     }

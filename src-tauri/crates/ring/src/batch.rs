@@ -1,36 +1,35 @@
-//! Buffers of several frames in a row, shared by the subscribers that stand at the same place.
+//! Buffers of several frames in a row, shared by the cursors that stand at the same place.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use chatstats_model::Rev;
 
-use crate::entry::{Entry, Payload};
+use crate::entry::Entry;
 
-/// How many buffers a topic keeps. Subscribers that were woken together stand at very few places.
+/// How many buffers a ring keeps. Readers that were woken together stand at very few places.
 const BATCHES_KEPT: usize = 4;
 
 /// The frames of the entries `from..to`.
 #[derive(Clone)]
-pub(crate) struct Batch {
+pub(crate) struct Batch<P> {
     pub(crate) from: u64,
     pub(crate) to: u64,
-    pub(crate) last_rev: Rev,
+    pub(crate) last: P,
     pub(crate) bytes: Bytes,
     /// Stopped for its size, and not because there was no more.
     full: bool,
 }
 
-impl Batch {
-    /// Joins frames until `max_bytes` are reached, at least one. `entries` start at sequence number `from` and
-    /// are not empty.
-    pub(crate) fn render<T: Payload>(
+impl<P: Copy> Batch<P> {
+    /// Joins frames until `max_bytes` are reached, at least one. `entries` start at sequence number `from`; of
+    /// none there is no batch.
+    pub(crate) fn render<T>(
         from: u64,
-        entries: &[Arc<Entry<T>>],
+        entries: &[Arc<Entry<P, T>>],
         max_bytes: usize,
-        render: impl Fn(&Entry<T>) -> Bytes,
-    ) -> Self {
+        render: impl Fn(&Entry<P, T>) -> Bytes,
+    ) -> Option<Self> {
         let mut len = 0;
         let mut taken = 0;
         for entry in entries {
@@ -54,26 +53,30 @@ impl Batch {
                 joined.freeze()
             }
         };
-        let last_rev = entries.last().map_or(Rev::default(), |entry| entry.last_rev);
-        Self {
+        Some(Self {
             from,
             to: from + taken as u64,
-            last_rev,
+            last: entries.last()?.last,
             bytes,
             full,
-        }
+        })
     }
 }
 
-/// The newest few batches of a topic.
-#[derive(Default)]
-pub(crate) struct Batches(VecDeque<Batch>);
+/// The newest few batches of a ring.
+pub(crate) struct Batches<P>(VecDeque<Batch<P>>);
 
-impl Batches {
+impl<P> Default for Batches<P> {
+    fn default() -> Self {
+        Self(VecDeque::new())
+    }
+}
+
+impl<P> Batches<P> {
     /// A batch that starts at `from` and is full, or goes at least half the way to `head`. A shorter one would
     /// cost its reader more in system calls than the copying it saves.
-    pub(crate) fn find(&self, from: u64, head: u64) -> Option<&Batch> {
-        let worth_it = |batch: &&Batch| batch.full || 2 * (batch.to - from) >= head - from;
+    pub(crate) fn find(&self, from: u64, head: u64) -> Option<&Batch<P>> {
+        let worth_it = |batch: &&Batch<P>| batch.full || 2 * (batch.to - from) >= head - from;
         self.0
             .iter()
             .rev()
@@ -81,7 +84,7 @@ impl Batches {
             .find(worth_it)
     }
 
-    pub(crate) fn keep(&mut self, batch: Batch) {
+    pub(crate) fn keep(&mut self, batch: Batch<P>) {
         if self.0.len() == BATCHES_KEPT {
             self.0.pop_front();
         }

@@ -1,51 +1,9 @@
-//! What one publish leaves in a topic's ring.
+//! What topics carry, and what it costs to keep.
 
-use std::sync::OnceLock;
-
-use bytes::Bytes;
 use chatstats_model::{Attachment, ChatUpdate, ContactUpdate, Message, Participant, Reaction, Rev};
 
 /// One publish.
-#[derive(Debug)]
-pub struct Entry<T> {
-    /// The first position of the change.
-    pub first_rev: Rev,
-    /// The last position of the change.
-    pub last_rev: Rev,
-    /// What was published.
-    pub payload: T,
-    cost_bytes: usize,
-    frame: OnceLock<Bytes>,
-}
-
-impl<T: Payload> Entry<T> {
-    pub(crate) fn new((first_rev, last_rev): (Rev, Rev), payload: T) -> Self {
-        // Twice: beside the payload lies its frame, which is about as large.
-        let cost_bytes = size_of::<Self>() + 2 * payload.heap_bytes();
-        Self {
-            first_rev,
-            last_rev,
-            payload,
-            cost_bytes,
-            frame: OnceLock::new(),
-        }
-    }
-
-    /// What it costs to keep, in bytes: an estimate, fixed when it was published.
-    pub(crate) fn cost_bytes(&self) -> usize {
-        self.cost_bytes
-    }
-
-    /// The frame's length if it is rendered already, else a guess.
-    pub(crate) fn frame_len_hint(&self) -> usize {
-        self.frame.get().map_or(self.cost_bytes / 2, Bytes::len)
-    }
-
-    /// The frame, rendered by whoever asks first. All subscribers of a topic must therefore render alike.
-    pub fn frame(&self, render: impl FnOnce(&Self) -> Bytes) -> &Bytes {
-        self.frame.get_or_init(|| render(self))
-    }
-}
+pub type Entry<T> = chatstats_ring::Entry<Rev, T>;
 
 /// What a topic can carry.
 pub trait Payload: Send + Sync + 'static {

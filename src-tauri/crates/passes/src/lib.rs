@@ -1,0 +1,22 @@
+//! Passes: what is computed of one conversation.
+//!
+//! Each pass is a file, a name, a version and a pure function: the same messages give the same result, to the byte,
+//! on whatever machine, in whatever order conversations come. Knows no database, no events, no clock and no async.
+//! What needs more than one conversation (which words set it apart within its chat, which promise a later
+//! conversation fulfilled) is computed from the passes' results, by pure functions that lie beside the pass.
+//!
+//! A new pass is a file and a line in [`all`].
+
+mod pass;
+
+pub use pass::{Cadence, Input, Pass, PassError, Results};
+
+/// Every pass of the program, those that others need before these.
+pub fn all() -> &'static [&'static dyn Pass] {
+    &[]
+}
+
+/// The pass of that name.
+pub fn named(name: &str) -> Option<&'static dyn Pass> {
+    all().iter().copied().find(|pass| pass.name() == name)
+}

@@ -3,6 +3,7 @@
 //! Plain types. Does no IO, knows no database, no HTTP and no clock. Each type that crosses the wire derives
 //! its TypeScript twin, so that the page and the program cannot drift apart.
 
+mod bus;
 mod chat;
 mod id;
 mod import;
@@ -11,6 +12,10 @@ mod stream;
 mod time;
 mod wire;
 
+pub use bus::{
+    Backend, BusStatus, EntryPage, FollowedStream, HubReport, HubTopic, NewEvent, PublishedEvents,
+    StreamEntry, StreamReach,
+};
 pub use chat::{
     Chat, ChatFields, ChatUpdate, Contact, ContactUpdate, LastMessage, PARTICIPANTS_SHOWN, Participant,
 };

@@ -126,20 +126,31 @@ impl<P: Copy + Ord, T> Ring<P, T> {
     /// Adds an entry for the positions `first..=last` and wakes those who wait. `payload` is called only if somebody
     /// reads, and gives the payload with about how many bytes it takes. Never blocks on a reader.
     pub fn publish(&self, positions: (P, P), payload: impl FnOnce() -> (usize, T)) {
+        if self.push(positions, payload) {
+            self.wake();
+        }
+    }
+
+    /// As [`publish`](Self::publish), and wakes nobody: of several entries in a row only the last need do that.
+    /// Returns whether somebody reads.
+    pub fn push(&self, positions: (P, P), payload: impl FnOnce() -> (usize, T)) -> bool {
         if self.is_deserted() {
-            return;
+            return false;
         }
         // Built before the lock is taken: readers need not wait for it.
         let (payload_bytes, payload) = payload();
         let entry = Arc::new(Entry::new(positions, payload_bytes, payload));
-        let woken = {
-            let mut state = self.lock();
-            if state.places.is_empty() {
-                return; // The last one left meanwhile.
-            }
+        let mut state = self.lock();
+        let is_read = !state.places.is_empty(); // The last one may have left meanwhile.
+        if is_read {
             state.push(entry);
-            state.take_parked()
-        };
+        }
+        is_read
+    }
+
+    /// Wakes those who wait.
+    pub fn wake(&self) {
+        let woken = self.lock().take_parked();
         for parked in woken {
             parked.waker.wake();
         }

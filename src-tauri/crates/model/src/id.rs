@@ -32,6 +32,18 @@ id!(
     ContactId
 );
 id!(
+    /// A conversation: a stretch of one chat's messages without a long pause.
+    ConversationId
+);
+id!(
+    /// A run: many tasks asked for together.
+    RunId
+);
+id!(
+    /// A task: one conversation to be analysed.
+    TaskId
+);
+id!(
     /// One import job: one or more files handed over together.
     ImportId
 );

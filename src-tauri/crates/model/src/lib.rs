@@ -3,6 +3,7 @@
 //! Plain types. Does no IO, knows no database, no HTTP and no clock. Each type that crosses the wire derives
 //! its TypeScript twin, so that the page and the program cannot drift apart.
 
+mod analysis;
 mod bus;
 mod chat;
 mod id;
@@ -12,6 +13,10 @@ mod stream;
 mod time;
 mod wire;
 
+pub use analysis::{
+    Commitment, CommitmentStatus, PassInfo, PassResult, Run, RunKind, RunList, RunPreview, RunRequest,
+    RunState, Task, TaskCounts, TaskPage, TaskState,
+};
 pub use bus::{
     Backend, BusStatus, EntryPage, FollowedStream, HubReport, HubTopic, NewEvent, PublishedEvents,
     StreamEntry, StreamReach,
@@ -19,7 +24,7 @@ pub use bus::{
 pub use chat::{
     Chat, ChatFields, ChatUpdate, Contact, ContactUpdate, LastMessage, PARTICIPANTS_SHOWN, Participant,
 };
-pub use id::{ChatId, ContactId, ImportId, MessageId, Rev};
+pub use id::{ChatId, ContactId, ConversationId, ImportId, MessageId, Rev, RunId, TaskId};
 pub use import::{
     Counts, DateOrder, FileReceipt, Import, ImportOptions, ImportProgress, ImportReceipt, ImportState,
     LeftOut,

@@ -56,7 +56,7 @@ impl CatchUp {
             through,
             asked: Asked::Nothing,
         };
-        this.ask(bus, key);
+        this.ask(bus, key, after);
         this
     }
 
@@ -93,6 +93,9 @@ impl CatchUp {
         if self.after < info.trimmed_through || info.newest < self.after {
             return true;
         }
+        if self.after == info.trimmed_through {
+            return false; // Trimmed up to there and no further.
+        }
         // An entry that was seen is gone. One that was deleted by itself leaves older ones before it; where nothing
         // older is left, whatever followed it may be gone too.
         let next = page.entries.first().map(|entry| entry.id);
@@ -108,13 +111,13 @@ impl CatchUp {
             // Everything that is there now is new, whatever its ids.
             self.after = StreamId::ZERO;
             self.through.id = self.through.id.max(info.newest);
-            self.ask(bus, key);
+            self.ask(bus, key, self.after);
         } else {
             // The place directly before what is left, so that this gap is not found again.
             let next = page.entries.first().map(|entry| entry.id);
             let before = next.and_then(StreamId::prev).unwrap_or(info.trimmed_through);
             self.after = self.after.max(before);
-            self.ask(bus, key);
+            self.ask(bus, key, self.after);
         }
         Caught::Gap { anew }
     }
@@ -122,14 +125,20 @@ impl CatchUp {
     /// Hands a page out, and asks for the next while the reader is busy with it.
     fn take(&mut self, page: Page, bus: &Bus, key: &StreamKey) -> Caught {
         let mut entries = page.entries;
-        if entries.first().is_some_and(|first| first.id == self.after) {
+        let is_joined = entries.first().is_some_and(|first| first.id == self.after);
+        if is_joined {
             entries.remove(0);
         }
         match entries.last() {
             Some(last) if page.more => {
                 self.after = last.id;
                 self.must_exist = true;
-                self.ask(bus, key);
+                self.ask(bus, key, self.after);
+            }
+            // So large that it filled the page, and its reader has it already.
+            None if page.more && is_joined => {
+                let next = self.after.next().unwrap_or(StreamId::MAX);
+                self.ask(bus, key, next);
             }
             _ => {
                 self.asked = Asked::Nothing;
@@ -142,13 +151,13 @@ impl CatchUp {
         }
     }
 
-    fn ask(&mut self, bus: &Bus, key: &StreamKey) {
-        // From `after` itself and not from behind it: if it is there, nothing was trimmed in between.
-        self.asked = if self.after > self.through.id {
+    /// From `after` itself, and not from behind it, wherever that can be: if it is there, nothing was trimmed in between.
+    fn ask(&mut self, bus: &Bus, key: &StreamKey, from: StreamId) {
+        self.asked = if from > self.through.id {
             Asked::Nothing
         } else {
             let range = Range {
-                from: self.after,
+                from,
                 to: self.through.id,
                 count: PAGE_ENTRIES + 1,
                 reverse: false,

@@ -10,8 +10,8 @@ pub enum BusError {
     /// Redis cannot be reached, or refuses to write for now. It is tried again and again; the text says what it said.
     #[error("Redis is away: {0}")]
     Away(String),
-    /// More is waiting to be written than is kept for a Redis that is away. Nothing of this event is kept.
-    #[error("{waiting} events wait for Redis to come back, and no more are kept: this one was not published")]
+    /// As much waits to be written as may, for a Redis that is away or a disk that is slow. Nothing of this event is kept.
+    #[error("{waiting} events wait to be written, and no more are kept: this one was not published")]
     Full {
         /// How many wait.
         waiting: usize,
@@ -40,6 +40,9 @@ pub enum BusError {
     /// The name cannot be a stream's.
     #[error(transparent)]
     Key(#[from] StreamKeyError),
+    /// The log keeps as many streams as it may.
+    #[error("the log keeps {0} streams already, which is the most there can be")]
+    TooManyKept(usize),
     /// More streams are followed at once than is allowed.
     #[error("{0} streams are followed already, which is the most at one time")]
     TooManyStreams(usize),

@@ -115,7 +115,7 @@ struct Runs {
 pub(crate) struct Following {
     // Dropped in this order: the cursor has left when its topic is looked at.
     pub(crate) cursor: Cursor<Place, Item>,
-    leaving: Leaving,
+    _leaving: Leaving,
 }
 
 struct Leaving {
@@ -146,17 +146,27 @@ impl Live {
             .sum()
     }
 
+    /// Whether anybody follows.
+    pub(crate) fn is_followed(&self) -> bool {
+        !self.lock().topics.is_empty()
+    }
+
+    /// Whether nobody else holds it: neither a follower, nor somebody who is about to become one.
+    pub(crate) fn is_unused(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
+
     /// Joins, and says up to where the follower will hear nothing: what comes after that place, it will.
     pub(crate) fn follow(&self, filter: Filter) -> (Following, Place) {
         let mut state = self.lock();
         let cursor = state.topic(&filter).join();
         let place = state.place;
         drop(state);
-        let leaving = Leaving {
+        let _leaving = Leaving {
             live: self.clone(),
             filter,
         };
-        (Following { cursor, leaving }, place)
+        (Following { cursor, _leaving }, place)
     }
 
     /// Tells of new entries, in the order of their ids. All ids are above the newest so far.

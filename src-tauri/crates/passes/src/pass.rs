@@ -28,6 +28,12 @@ pub trait Pass: Send + Sync {
         0
     }
 
+    /// Whether it spends its time waiting for somebody else and not computing: then many of it run at a time, apart
+    /// from those that compute.
+    fn waits(&self) -> bool {
+        false
+    }
+
     /// The passes whose results it reads. They run before it.
     fn needs(&self) -> &'static [&'static str] {
         &[]
@@ -96,6 +102,15 @@ pub enum PassError {
     /// Trying again will not help.
     #[error("{0}")]
     Permanent(String),
+    /// It is not the conversation's fault: whoever is asked is busy, or a budget is used up. Trying again after
+    /// `wait` may help, and this try counts for nothing.
+    #[error("{error}")]
+    NotNow {
+        /// What is the matter.
+        error: String,
+        /// Before the next try.
+        wait: std::time::Duration,
+    },
 }
 
 /// Writes a result. The types of results are plain structs, whose JSON cannot fail; if it did, it would do so again.

@@ -263,7 +263,7 @@ pub struct PassResult {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "lowercase")]
 #[ts(export)]
-pub enum CommitmentStatus {
+pub enum CommitmentState {
     /// Not done, and not late.
     Open,
     /// Done, as a later message shows or the user says.
@@ -277,7 +277,7 @@ pub enum CommitmentStatus {
 /// A promise or a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
-pub struct Commitment {
+pub struct ListedCommitment {
     /// Its id: the message and the sentence in it.
     pub id: String,
     /// The chat.
@@ -299,7 +299,7 @@ pub struct Commitment {
     /// When it was said.
     pub said_at: Timestamp,
     /// How it stands.
-    pub status: CommitmentStatus,
+    pub status: CommitmentState,
     /// The message that shows it is done.
     pub done_by: Option<crate::MessageId>,
 }

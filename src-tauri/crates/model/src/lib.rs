@@ -14,7 +14,7 @@ mod time;
 mod wire;
 
 pub use analysis::{
-    Commitment, CommitmentStatus, PassInfo, PassResult, Run, RunKind, RunList, RunPreview, RunRequest,
+    CommitmentState, ListedCommitment, PassInfo, PassResult, Run, RunKind, RunList, RunPreview, RunRequest,
     RunState, Task, TaskCounts, TaskPage, TaskState,
 };
 pub use bus::{

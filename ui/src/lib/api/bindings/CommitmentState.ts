@@ -3,4 +3,4 @@
 /**
  * How a commitment stands.
  */
-export type CommitmentStatus = "open" | "done" | "overdue" | "dismissed";
+export type CommitmentState = "open" | "done" | "overdue" | "dismissed";

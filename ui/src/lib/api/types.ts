@@ -1,5 +1,7 @@
 /** The wire types, generated from Rust (`cargo test -p chatstats-model`). */
 export type { Attachment } from './bindings/Attachment';
+export type { Backend } from './bindings/Backend';
+export type { BusStatus } from './bindings/BusStatus';
 export type { Chat } from './bindings/Chat';
 export type { ChatId } from './bindings/ChatId';
 export type { ChatUpdate } from './bindings/ChatUpdate';
@@ -10,7 +12,10 @@ export type { ContactUpdate } from './bindings/ContactUpdate';
 export type { ContactsInitial } from './bindings/ContactsInitial';
 export type { Counts } from './bindings/Counts';
 export type { DateOrder } from './bindings/DateOrder';
+export type { EntryPage } from './bindings/EntryPage';
 export type { FileReceipt } from './bindings/FileReceipt';
+export type { HubReport } from './bindings/HubReport';
+export type { HubTopic } from './bindings/HubTopic';
 export type { Import } from './bindings/Import';
 export type { ImportId } from './bindings/ImportId';
 export type { ImportList } from './bindings/ImportList';
@@ -29,7 +34,9 @@ export type { SearchHit } from './bindings/SearchHit';
 export type { SearchPage } from './bindings/SearchPage';
 export type { Source } from './bindings/Source';
 export type { Status } from './bindings/Status';
+export type { StreamEntry } from './bindings/StreamEntry';
 export type { StreamError } from './bindings/StreamError';
+export type { StreamReach } from './bindings/StreamReach';
 
 import type { ChatId } from './bindings/ChatId';
 import type { Message } from './bindings/Message';

@@ -1,7 +1,9 @@
 import { host, type Port } from './host';
-import type { FromPool, StreamEvent, ToPool, Topic, TopicState } from './protocol';
+import { busTopic, MAIN_STREAM } from './protocol';
+import type { BusFrame, FromPool, StreamEvent, ToPool, Topic, TopicState } from './protocol';
 
-export type { StreamEvent, Topic, TopicState };
+export { busTopic, MAIN_STREAM };
+export type { BusFrame, StreamEvent, Topic, TopicState };
 
 /** What a subscriber hears. */
 export interface Subscriber {

@@ -17,6 +17,16 @@ export class FakeSource extends EventTarget {
     this.dispatchEvent(new MessageEvent(name, { data: JSON.stringify(data), lastEventId }));
   }
 
+  /** The server answers. */
+  open(): void {
+    this.dispatchEvent(new Event('open'));
+  }
+
+  /** An entry of the bus: an event without a name. */
+  sendEntry(id: string, fields: Record<string, string>): void {
+    this.send('message', fields, id);
+  }
+
   /** The connection breaks; with `stopped` as EventSource does it on an HTTP error, for good. */
   fail(stopped = false): void {
     if (stopped) this.readyState = this.CLOSED;

@@ -1,7 +1,7 @@
 import { beforeEach, expect, it } from 'vitest';
 import { FakeWorld } from './fakeWorld';
 import { MAX_STREAMS, StreamPool } from './pool';
-import type { FromPool, Topic } from './protocol';
+import { busTopic, MAIN_STREAM, type FromPool, type Topic } from './protocol';
 
 let world: FakeWorld;
 let pool: StreamPool;
@@ -61,4 +61,21 @@ it('never holds more streams than it may, keeps one for the chats, and lets who 
   pages[0]?.bye();
   expect(pages[MAX_STREAMS - 1]?.phase(`chat/${MAX_STREAMS - 1}`)).toBe('connecting');
   expect(world.openCount).toBe(MAX_STREAMS);
+});
+
+it('a stream of the bus counts like any other, and its entries reach every page that listens', async () => {
+  const [a, b] = [page(), page()];
+  const topic = busTopic({ stream: MAIN_STREAM, scope: 'global', run: '' });
+  a.open(topic);
+  b.open(topic);
+  expect(world.openCount).toBe(1);
+  world.last.open();
+  world.last.sendEntry('1-0', { type: 'run_starting' });
+  await world.pass(100);
+  expect(a.heard.at(-1)).toEqual({
+    topic,
+    event: 'entries',
+    data: [{ id: '1-0', data: '{"type":"run_starting"}' }],
+  });
+  expect(b.heard.at(-1)).toEqual(a.heard.at(-1));
 });

@@ -1,4 +1,4 @@
-import { streamUrl, type StreamEvent, type Topic, type TopicState } from './protocol';
+import { streamUrl, type BusFrame, type StreamEvent, type Topic, type TopicState } from './protocol';
 
 /** The parts of the browser that a stream needs, so that tests can stand in for them. */
 export interface World {
@@ -22,6 +22,12 @@ export interface StreamOwner {
 const BACKOFF_MIN_MS = 500;
 /** The longest wait: a person who started the program again should not have to look for a button. */
 const BACKOFF_MAX_MS = 15_000;
+/** Entries of the bus go to the pages together: in a flood a message to a page costs more than what it carries. */
+const GATHER_MS = 40;
+/** Gathered entries that are handed on without waiting for more. */
+const GATHER_MAX = 500;
+/** Answers that trying again would not change. */
+const REFUSALS: readonly number[] = [400, 401, 404];
 
 /**
  * One topic's connection: reconnects by itself and resumes where it was.
@@ -35,6 +41,8 @@ export class Stream {
   #lastEventId = '';
   #failures = 0;
   #state: TopicState = { phase: 'connecting' };
+  #gathered: BusFrame[] = [];
+  #gathering: unknown;
 
   constructor(
     private readonly topic: Topic,
@@ -50,13 +58,14 @@ export class Stream {
 
   /** Tries again at once if it is cut off. */
   retry(): void {
-    if (this.#state.phase !== 'lost' && this.#state.phase !== 'refused') return;
+    if (!['lost', 'away', 'refused'].includes(this.#state.phase)) return;
     this.world.clearTimeout(this.#timer);
     this.#connect();
   }
 
   close(): void {
     this.world.clearTimeout(this.#timer);
+    this.world.clearTimeout(this.#gathering);
     this.#source?.close();
     this.#source = undefined;
   }
@@ -71,8 +80,10 @@ export class Stream {
         if (this.#source === source) this.#receive(name, event as MessageEvent<string>);
       });
     }
+    if (this.#isBus) this.#listenToBus(source);
     source.addEventListener('error', (event) => {
       if (this.#source !== source) return;
+      this.#handOn();
       // The server's own `error` event carries data and leaves the stream open; the browser's does not.
       const { data } = event as MessageEvent<string | undefined>;
       if (data) this.owner.event('error', JSON.parse(data));
@@ -88,6 +99,37 @@ export class Stream {
     this.#become({ phase: 'live' });
   }
 
+  get #isBus(): boolean {
+    return this.topic.startsWith('bus/');
+  }
+
+  /** The bus says no `ready`: it counts from the moment it answers. Its events have no name. */
+  #listenToBus(source: EventSource): void {
+    source.addEventListener('open', () => {
+      if (this.#source !== source) return;
+      this.#failures = 0;
+      this.#become({ phase: 'live', resumed: this.#lastEventId !== '' });
+    });
+    source.addEventListener('message', ({ lastEventId, data }: MessageEvent<string>) => {
+      if (this.#source !== source) return;
+      this.#lastEventId = lastEventId;
+      if (this.#gathered.length === 0) {
+        this.#gathering = this.world.setTimeout(() => this.#handOn(), GATHER_MS);
+      }
+      this.#gathered.push({ id: lastEventId, data });
+      if (this.#gathered.length >= GATHER_MAX) this.#handOn();
+    });
+  }
+
+  /** Hands on what was gathered, before anything else is said. */
+  #handOn(): void {
+    if (this.#gathered.length === 0) return;
+    this.world.clearTimeout(this.#gathering);
+    const frames = this.#gathered;
+    this.#gathered = [];
+    this.owner.event('entries', frames);
+  }
+
   async #failed(source: EventSource): Promise<void> {
     const stopped = source.readyState === source.CLOSED;
     source.close();
@@ -96,12 +138,13 @@ export class Stream {
     if (this.#source !== source) return;
     this.#source = undefined;
     this.#failures += 1;
-    if (status === 401 || status === 404) {
+    if (REFUSALS.includes(status)) {
       this.#become({ phase: 'refused', status });
       return;
     }
     const wait = backoffMs(this.#failures, this.world.random());
-    this.#become({ phase: 'lost', retryAt: this.world.now() + wait });
+    const phase = this.#isBus && status === 503 ? 'away' : 'lost';
+    this.#become({ phase, retryAt: this.world.now() + wait });
     this.#timer = this.world.setTimeout(() => this.#connect(), wait);
   }
 

@@ -19,11 +19,16 @@ pub use keyset::KeySet;
 pub use reader::Reader;
 
 pub use store::{Later, Store};
+pub use tables::commitments::{CommitmentQuery, NewCommitment, Untold};
 pub use tables::contacts::IdentityId;
 pub use tables::imports::{ImportCheckpoint, ImportRow};
 pub use tables::messages::{Anchor, ChatPosition, Probe, Stored};
 pub use tables::put::{KEY_BYTES_MAX, NewMessage, Put};
+pub use tables::results::{ChatResult, NewResult, PassVersion, Selection, SelectionSize};
+pub use tables::runs::{Announced, NewRun};
 pub use tables::search::SearchQuery;
+pub use tables::tasks::{ATTEMPTS_MAX, Claimed, Ending, Finished, NewTask, Settled, TaskLane, TaskQuery};
+pub use tables::work::{ANALYSED_MESSAGES_MAX, ConversationWork};
 pub use writer::{Commit, CommitListener, Lane, Published, Write};
 
 /// The database's file name in the data directory.

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use crate::OpenError;
 
 /// Each entry takes the database from version `index` to `index + 1` (`PRAGMA user_version`).
-const MIGRATIONS: &[&str] = &[V1];
+const MIGRATIONS: &[&str] = &[V1, V2, V3];
 
 /// The newest version.
 pub(crate) const VERSION: i64 = MIGRATIONS.len() as i64;
@@ -108,6 +108,121 @@ CREATE TABLE import_left_out (
     excerpt TEXT NOT NULL
 );
 CREATE INDEX import_left_out_by_import ON import_left_out (import_id);
+";
+
+const V2: &str = "
+-- A stretch of a chat's messages: those from first_us to last_us. The stretches of a chat do not overlap. An id is
+-- never used again: results and events name it.
+CREATE TABLE conversations (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    chat_id INTEGER NOT NULL,
+    first_us INTEGER NOT NULL,
+    last_us INTEGER NOT NULL,
+    message_count INTEGER NOT NULL,
+    -- The revision of the newest change of what it holds: another one, other messages.
+    fingerprint INTEGER NOT NULL,
+    sealed INTEGER NOT NULL,
+    -- Its place in the order of seals, for as long as its seal is not announced.
+    to_announce INTEGER
+);
+CREATE UNIQUE INDEX conversations_by_time ON conversations (chat_id, first_us);
+CREATE INDEX conversations_open ON conversations (last_us) WHERE sealed = 0;
+CREATE INDEX conversations_to_announce ON conversations (to_announce, chat_id) WHERE to_announce IS NOT NULL;
+
+-- The pause that the chat's conversations are cut by, in microseconds; NULL while they are not.
+ALTER TABLE chats ADD COLUMN cut_gap_us INTEGER;
+INSERT INTO meta VALUES ('conversation_gap_us', '5400000000');
+";
+
+const V3: &str = "
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL,
+    state TEXT NOT NULL,
+    chats TEXT NOT NULL,
+    passes TEXT NOT NULL,
+    created_us INTEGER NOT NULL,
+    finished_us INTEGER,
+    total INTEGER NOT NULL DEFAULT 0,
+    success INTEGER NOT NULL DEFAULT 0,
+    failed INTEGER NOT NULL DEFAULT 0,
+    cancelled INTEGER NOT NULL DEFAULT 0,
+    -- What its events have told: 0 nothing, 1 that it starts, 2 how many tasks it has, 3 that it has ended.
+    announced INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX runs_open ON runs (id) WHERE state = 'running';
+CREATE INDEX runs_untold ON runs (id) WHERE announced < 3;
+
+-- state: 0 queued, 1 running, 2 retrying, 3 completed, 4 failed, 5 dead, 6 cancelled. lane: 0 computes, 1 waits.
+CREATE TABLE tasks (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    run_id INTEGER,
+    lane INTEGER NOT NULL,
+    chat_id INTEGER NOT NULL,
+    conversation_id INTEGER NOT NULL,
+    state INTEGER NOT NULL,
+    priority INTEGER NOT NULL,
+    attempt INTEGER NOT NULL DEFAULT 0,
+    due_us INTEGER,
+    lease_us INTEGER,
+    owner TEXT,
+    error TEXT,
+    created_us INTEGER NOT NULL,
+    started_us INTEGER,
+    finished_us INTEGER,
+    -- Whether a dead letter has been given another task.
+    retried INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX tasks_ready ON tasks (lane, ifnull(run_id, 0), priority DESC, id) WHERE state = 0;
+CREATE INDEX tasks_leased ON tasks (lease_us) WHERE state = 1;
+CREATE INDEX tasks_due ON tasks (due_us) WHERE state = 2;
+CREATE INDEX tasks_dead ON tasks (id) WHERE state IN (4, 5) AND retried = 0;
+CREATE INDEX tasks_by_run ON tasks (run_id, state);
+CREATE INDEX tasks_by_conversation ON tasks (conversation_id);
+CREATE INDEX tasks_by_chat ON tasks (chat_id) WHERE state IN (0, 1, 2);
+
+-- mark grows with every result that is stored: who keeps something up to date knows from where on to look.
+CREATE TABLE results (
+    conversation_id INTEGER NOT NULL,
+    pass TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    fingerprint INTEGER NOT NULL,
+    result TEXT NOT NULL,
+    computed_us INTEGER NOT NULL,
+    mark INTEGER NOT NULL,
+    PRIMARY KEY (conversation_id, pass)
+) WITHOUT ROWID;
+CREATE INDEX results_by_mark ON results (mark);
+CREATE TRIGGER conversations_gone AFTER DELETE ON conversations BEGIN
+    DELETE FROM results WHERE conversation_id = old.id;
+END;
+
+CREATE TABLE commitments (
+    chat_id INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    conversation_id INTEGER NOT NULL,
+    message_id INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    who INTEGER,
+    mine INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    due_us INTEGER,
+    said_us INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    done_by INTEGER,
+    -- The state that was told of last.
+    told TEXT,
+    PRIMARY KEY (chat_id, key)
+) WITHOUT ROWID;
+CREATE INDEX commitments_due ON commitments (due_us) WHERE state = 'open';
+CREATE TABLE commitment_decisions (
+    chat_id INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    decision TEXT NOT NULL,
+    PRIMARY KEY (chat_id, key)
+) WITHOUT ROWID;
+
+CREATE TABLE marks (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 ";
 
 /// Brings the database to the newest version; each step is one transaction.

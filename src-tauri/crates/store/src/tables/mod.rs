@@ -1,11 +1,17 @@
 //! One file per table: its rows and its queries.
 
 pub(crate) mod chats;
+pub(crate) mod commitments;
 pub(crate) mod contacts;
 pub(crate) mod imports;
 pub(crate) mod index;
+mod marks;
 pub(crate) mod messages;
 pub(crate) mod put;
+pub(crate) mod results;
+pub(crate) mod runs;
 pub(crate) mod search;
 mod snippet;
 pub(crate) mod tally;
+pub(crate) mod tasks;
+pub(crate) mod work;

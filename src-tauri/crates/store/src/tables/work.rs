@@ -1,0 +1,100 @@
+//! What a task works on, read in one go.
+
+use chatstats_model::{ChatId, ConversationId, Message};
+use rusqlite::{OptionalExtension, params};
+
+use super::results::PassVersion;
+use crate::{Reader, StoreError};
+
+/// Messages of one conversation that are analysed at most, from its first on. A conversation ends with a pause, and
+/// nobody writes so many without one; programs do.
+pub const ANALYSED_MESSAGES_MAX: usize = 50_000;
+
+/// A conversation as passes see it, at one moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConversationWork {
+    /// Changes with the messages: results carry it.
+    pub fingerprint: i64,
+    /// Its messages, by time, then id; the first [`ANALYSED_MESSAGES_MAX`].
+    pub messages: Vec<Message>,
+    /// Whether more than two people can write in the chat.
+    pub is_group: bool,
+    /// Current results, by pass: of just these messages, by just these versions.
+    pub known: Vec<(String, String)>,
+}
+
+impl Reader {
+    /// A conversation and its messages, with the current results of `passes`; none if it is gone.
+    pub fn conversation_work(
+        &self,
+        id: ConversationId,
+        passes: &[PassVersion],
+    ) -> Result<Option<ConversationWork>, StoreError> {
+        self.consistent(|reader| {
+            let mut query = reader.conn.prepare_cached(
+                "SELECT chat_id, first_us, last_us, fingerprint,
+                    (SELECT count(*) FROM chat_members m WHERE m.chat_id = c.chat_id) > 2
+                 FROM conversations c WHERE id = ?1",
+            )?;
+            type Row = (i64, i64, i64, i64, bool);
+            let found: Option<Row> = query
+                .query_row([id.0], |row| {
+                    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+                })
+                .optional()?;
+            let Some((chat, first_us, last_us, fingerprint, is_group)) = found else {
+                return Ok(None);
+            };
+            Ok(Some(ConversationWork {
+                fingerprint,
+                messages: reader.messages_between(ChatId(chat), first_us, last_us)?,
+                is_group,
+                known: reader.known_results(id, fingerprint, passes)?,
+            }))
+        })
+    }
+
+    fn messages_between(
+        &self,
+        chat: ChatId,
+        first_us: i64,
+        last_us: i64,
+    ) -> Result<Vec<Message>, StoreError> {
+        self.select(
+            "WHERE m.chat_id = ?1 AND m.sent_us BETWEEN ?2 AND ?3 ORDER BY m.sent_us, m.id LIMIT ?4",
+            &[chat.0, first_us, last_us, ANALYSED_MESSAGES_MAX as i64],
+        )
+    }
+
+    fn known_results(
+        &self,
+        id: ConversationId,
+        fingerprint: i64,
+        passes: &[PassVersion],
+    ) -> Result<Vec<(String, String)>, StoreError> {
+        if passes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut query = self.conn.prepare_cached(
+            "SELECT pass, version, result FROM results WHERE conversation_id = ?1 AND fingerprint = ?2",
+        )?;
+        let rows = query.query_map(params![id.0, fingerprint], |row| {
+            Ok((
+                row.get::<_, String>(0)?,
+                row.get::<_, u32>(1)?,
+                row.get::<_, String>(2)?,
+            ))
+        })?;
+        let mut known = Vec::new();
+        for row in rows {
+            let (name, version, json) = row?;
+            if passes
+                .iter()
+                .any(|pass| pass.name == name && pass.version == version)
+            {
+                known.push((name, json));
+            }
+        }
+        Ok(known)
+    }
+}

@@ -6,6 +6,7 @@
 mod analysis;
 mod bus;
 mod chat;
+mod conversation;
 mod id;
 mod import;
 mod message;
@@ -24,6 +25,7 @@ pub use bus::{
 pub use chat::{
     Chat, ChatFields, ChatUpdate, Contact, ContactUpdate, LastMessage, PARTICIPANTS_SHOWN, Participant,
 };
+pub use conversation::{CONVERSATION_GAP_MINUTES, Conversation, ConversationPage, Sealed};
 pub use id::{ChatId, ContactId, ConversationId, ImportId, MessageId, Rev, RunId, TaskId};
 pub use import::{
     Counts, DateOrder, FileReceipt, Import, ImportOptions, ImportProgress, ImportReceipt, ImportState,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use chatstats_model::{ChatId, ContactId, Rev};
+use chatstats_model::{ChatId, ContactId, Rev, Timestamp};
 use rusqlite::Connection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -30,9 +30,10 @@ const INDEX_AFTER: Duration = Duration::from_millis(20);
 const UNINDEXED_MAX: usize = 50_000;
 
 /// Which queue a write waits in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Lane {
     /// Somebody waits for it: goes first, and is committed in groups.
+    #[default]
     Live,
     /// A batch of an import: one at a time, between groups of live writes. A live write therefore waits for no
     /// more than one batch, and an import is never starved.
@@ -43,6 +44,15 @@ pub enum Lane {
 pub trait CommitListener: Send + Sync {
     /// `reader` sees the state of just this commit. Must not block.
     fn committed(&self, commit: &Commit, reader: &Reader);
+}
+
+/// Several listeners are told in turn.
+impl CommitListener for Vec<Arc<dyn CommitListener>> {
+    fn committed(&self, commit: &Commit, reader: &Reader) {
+        for listener in self {
+            listener.committed(commit, reader);
+        }
+    }
 }
 
 /// What a commit changed.
@@ -56,6 +66,12 @@ pub struct Commit {
     pub contacts: Vec<ContactId>,
     /// The newest revision of this commit.
     pub rev: Rev,
+    /// Whether conversations were sealed, or sealed ones changed: there are seals to announce.
+    pub seals: bool,
+    /// When the last message was sent of a conversation that this commit left open, the earliest of them.
+    pub earliest_open: Option<Timestamp>,
+    /// Where the writes came from.
+    pub lane: Lane,
 }
 
 /// The messages that one write stored or changed in one chat: those with `first <= rev <= last`.
@@ -234,7 +250,8 @@ impl State {
             match next_step(shared, live_was_last, unindexed) {
                 Step::Write(jobs, live) => {
                     (live_was_last, index_is_stuck) = (live, false);
-                    self.group(jobs, shared);
+                    let lane = if live { Lane::Live } else { Lane::Bulk };
+                    self.group(jobs, lane, shared);
                 }
                 Step::Index => {
                     self.index(shared);
@@ -264,12 +281,13 @@ impl State {
                 refuse,
                 _room: None,
             }],
+            Lane::Bulk,
             shared,
         );
     }
 
     /// One transaction: each job in a savepoint of its own, then the tallies, then the commit, then the word.
-    fn group(&mut self, jobs: Vec<Job>, shared: &Shared) {
+    fn group(&mut self, jobs: Vec<Job>, lane: Lane, shared: &Shared) {
         let began = self.reader.conn.execute_batch("BEGIN IMMEDIATE");
         if let Err(e) = began {
             let detail = e.to_string();
@@ -293,7 +311,7 @@ impl State {
                 Err(e) => (job.refuse)(e),
             }
         }
-        let result = self.commit();
+        let result = self.commit(lane);
         // Before anybody is answered: who posts and then searches finds it.
         shared.unindexed.store(self.tally.unindexed, Ordering::Release);
         for (reply, room) in replies {
@@ -332,7 +350,7 @@ impl State {
         result
     }
 
-    fn commit(&mut self) -> Result<(), rusqlite::Error> {
+    fn commit(&mut self, lane: Lane) -> Result<(), rusqlite::Error> {
         let conn = &self.reader.conn;
         let committed = self.tally.flush(conn).and_then(|()| conn.execute_batch("COMMIT"));
         if let Err(e) = committed {
@@ -344,9 +362,11 @@ impl State {
             self.tally.forget();
             return Err(e);
         }
-        let commit = self.tally.take_commit();
+        let commit = self.tally.take_commit(lane);
         let is_news = !(commit.messages.is_empty() && commit.chats.is_empty() && commit.contacts.is_empty());
-        if is_news && let Some(listener) = self.listener.get() {
+        if (is_news || commit.seals || commit.earliest_open.is_some())
+            && let Some(listener) = self.listener.get()
+        {
             let heard = catch_unwind(AssertUnwindSafe(|| listener.committed(&commit, &self.reader)));
             if heard.is_err() {
                 tracing::error!("the commit listener panicked");

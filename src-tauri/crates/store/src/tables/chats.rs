@@ -170,7 +170,10 @@ impl Write<'_> {
 
     fn make_chat(&mut self, source: &str, key: &str, title: Option<&str>) -> Result<ChatId, StoreError> {
         self.conn
-            .prepare_cached("INSERT INTO chats (source, key, title) VALUES (?1, ?2, ?3)")?
+            .prepare_cached(
+                "INSERT INTO chats (source, key, title, cut_gap_us)
+                 VALUES (?1, ?2, ?3, (SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'conversation_gap_us'))",
+            )?
             .execute(params![source, key, title])?;
         let id = ChatId(self.conn.last_insert_rowid());
         self.note_chat_change(id)?;
@@ -185,11 +188,7 @@ impl Write<'_> {
 
     /// Takes a revision for a change that is not a message's, so that who joins later is ahead of it.
     pub(crate) fn note_change(&mut self, chat: ChatId) -> Result<(), StoreError> {
-        let rev = self.tally.next_rev();
-        self.conn
-            .prepare_cached("INSERT INTO changes (rev, chat_id, message_id) VALUES (?1, ?2, NULL)")?
-            .execute(params![rev, chat.0])?;
-        self.tally.wrote(rev);
+        self.tally.write_change(self.conn, chat)?;
         Ok(())
     }
 }

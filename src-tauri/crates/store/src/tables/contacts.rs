@@ -113,15 +113,37 @@ impl Write<'_> {
 
     /// Says whether a contact is the user; its messages become the user's own.
     pub fn set_contact_is_me(&mut self, id: ContactId, is_me: bool) -> Result<(), StoreError> {
-        let changed = self
+        let was_me: Option<bool> = self
             .conn
+            .prepare_cached("SELECT is_me FROM contacts WHERE id = ?1")?
+            .query_row([id.0], |row| row.get(0))
+            .optional()?;
+        let was_me = was_me.ok_or(StoreError::Missing("this contact"))?;
+        self.conn
             .prepare_cached("UPDATE contacts SET is_me = ?2 WHERE id = ?1")?
             .execute(params![id.0, is_me])?;
-        if changed == 0 {
-            return Err(StoreError::Missing("this contact"));
-        }
         self.tally.identities.clear();
-        self.note_contact_change(id)
+        self.note_contact_change(id)?;
+        if was_me != is_me {
+            self.note_chats_of(id)?;
+        }
+        Ok(())
+    }
+
+    /// All messages of the chats in which a contact wrote are others now: some are the user's own, or are not any more.
+    fn note_chats_of(&mut self, id: ContactId) -> Result<(), StoreError> {
+        let mut query = self.conn.prepare_cached(
+            "SELECT DISTINCT m.chat_id FROM identities i JOIN chat_members m ON m.identity_id = i.id
+             WHERE i.contact_id = ?1 ORDER BY m.chat_id",
+        )?;
+        let chats: Vec<i64> = query
+            .query_map([id.0], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        for chat in chats {
+            let rev = self.tally.newest();
+            self.tally.all_changed(ChatId(chat), rev);
+        }
+        Ok(())
     }
 
     fn load_identity(&self, source: &str, key: &str) -> Result<Option<Identity>, StoreError> {

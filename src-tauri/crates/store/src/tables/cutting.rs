@@ -37,6 +37,11 @@ impl Touched {
         self.all_changed = Some(rev);
     }
 
+    /// The new messages are part of conversations already.
+    pub(super) fn forget_sent(&mut self) {
+        self.sent.clear();
+    }
+
     pub(crate) fn absorb(&mut self, mut other: Touched) {
         self.sent.append(&mut other.sent);
         self.changed.append(&mut other.changed);
@@ -82,26 +87,34 @@ struct Stretch {
 }
 
 impl Cutter<'_> {
-    /// Brings the chat's conversations up to its messages.
+    /// Brings the chat's conversations up to its messages. One that waits to be cut anew takes no messages until then.
     pub(super) fn cut(self, touched: &mut Touched) -> Result<Cut, rusqlite::Error> {
-        let mut cut = Cut::default();
-        let stretches = stretches(&mut touched.sent, self.gap_us);
-        if let Some(last) = stretches.last() {
-            let old = newest(self.conn, self.chat)?;
-            let end_us = old.map_or(last.last_us, |old| old.last_us.max(last.last_us));
-            for stretch in &stretches {
-                let is_later = old.is_none_or(|old| stretch.first_us >= old.last_us + self.gap_us);
-                cut.add(self.join(stretch, is_later, end_us)?);
-            }
-            if let Some(old) = old.filter(|old| !old.sealed) {
-                cut.seals |= self.seal_unless_last(old, end_us)?;
-            }
-        }
+        let mut cut = if touched.sent.is_empty() || !self.is_cut()? {
+            Cut::default()
+        } else {
+            self.take(&mut touched.sent)?
+        };
         for (sent_us, rev) in &touched.changed {
             cut.seals |= self.note_change(*sent_us, *rev)?;
         }
         if let Some(rev) = touched.all_changed {
             cut.seals |= self.note_change_of_all(rev)?;
+        }
+        Ok(cut)
+    }
+
+    fn take(self, sent: &mut [(i64, i64)]) -> Result<Cut, rusqlite::Error> {
+        let stretches = stretches(sent, self.gap_us);
+        let old = newest(self.conn, self.chat)?;
+        let ends = stretches.last().map(|last| last.last_us).into_iter();
+        let end_us = ends.chain(old.map(|old| old.last_us)).fold(i64::MIN, i64::max);
+        let mut cut = Cut::default();
+        for stretch in &stretches {
+            let is_later = old.is_none_or(|old| stretch.first_us >= old.last_us + self.gap_us);
+            cut.add(self.join(stretch, is_later, end_us)?);
+        }
+        if let Some(old) = old.filter(|old| !old.sealed) {
+            cut.seals |= self.seal_unless_last(old, end_us)?;
         }
         Ok(cut)
     }
@@ -120,7 +133,10 @@ impl Cutter<'_> {
         let joined = Stored {
             // The largest part keeps its id, of equal ones the earliest: most results remain with most messages.
             id: heir(&met).map_or(NEW, |one| one.id),
-            first_us: met.iter().map(|one| one.first_us).fold(stretch.first_us, i64::min),
+            first_us: met
+                .iter()
+                .map(|one| one.first_us)
+                .fold(stretch.first_us, i64::min),
             last_us,
             count: met.iter().map(|one| one.count).sum::<i64>() + stretch.count,
             sealed,
@@ -184,7 +200,7 @@ impl Cutter<'_> {
     }
 
     /// What was the last conversation is sealed by a later one.
-    fn seal_unless_last(self, old: Stored, end_us: i64) -> Result<bool, rusqlite::Error> {
+    pub(super) fn seal_unless_last(self, old: Stored, end_us: i64) -> Result<bool, rusqlite::Error> {
         if old.last_us == end_us {
             return Ok(false);
         }

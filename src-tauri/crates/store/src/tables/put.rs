@@ -159,7 +159,7 @@ impl Write<'_> {
         self.conn
             .prepare_cached("INSERT INTO changes (rev, chat_id, message_id) VALUES (?1, ?2, ?3)")?
             .execute(params![rev, chat.0, old.id])?;
-        self.tally.changed(chat, rev);
+        self.tally.changed(chat, old.sent_us, rev);
         Ok(Put::Changed(MessageId(old.id)))
     }
 }

@@ -1,6 +1,6 @@
 //! Cutting a whole chat: one of a database from before there were conversations, or when the pause is another.
 
-use chatstats_model::{ChatId, ConversationId};
+use chatstats_model::ChatId;
 use rusqlite::{OptionalExtension, params};
 
 use super::conversations::{Stored, all};
@@ -45,7 +45,7 @@ impl Write<'_> {
     }
 }
 
-/// A conversation of the new cut, and how many messages it shares with those of the old one, by their place.
+/// A conversation of the new cut, and how many messages it shares with those of the old one, by their places.
 struct Fresh {
     first_us: i64,
     last_us: i64,
@@ -54,31 +54,134 @@ struct Fresh {
 }
 
 impl Cutter<'_> {
-    /// Cuts the chat anew. Conversations that stay as they are keep everything; of an old one that is split, the
-    /// largest part keeps the id, of equal parts the earliest.
-    pub(super) fn cut_anew(self) -> Result<Cut, rusqlite::Error> {
+    /// Cuts the whole chat. Conversations that stay as they are keep everything; of one that is split, the largest part
+    /// keeps the id, of equal ones the earliest. `rev` marks what changed.
+    pub(super) fn cut_anew(self, rev: i64) -> Result<Cut, rusqlite::Error> {
         let old = all(self.conn, self.chat)?;
         let fresh = self.walk(&old)?;
-        let ids = inherit(&old, &fresh);
-        let stays = |one: &Fresh, id: ConversationId| {
-            old.iter().find(|o| o.id == id).filter(|o| {
-                (o.first_us, o.last_us, o.count) == (one.first_us, one.last_us, one.count)
-            })
-        };
-        let mut kept = vec![false; old.len()];
-        for (one, id) in fresh.iter().zip(&ids) {
-            if let Some(place) = one.shares.iter().map(|share| share.0).find(|place| old[*place].id == *id) {
-                kept[place] = stays(one, *id).is_some();
+        let heirs = inherit(old.len(), &fresh);
+        let end_us = fresh.last().map_or(0, |one| one.last_us);
+        let mut stays = vec![false; old.len()];
+        for (one, heir) in fresh.iter().zip(&heirs) {
+            if let Some(place) = heir {
+                stays[*place] = one.is(&old[*place]);
             }
         }
-        for (one, _) in old.iter().zip(&kept).filter(|(_, kept)| !**kept) {
-            self.remove(one)?;
-        }
         let mut cut = Cut::default();
-        let end = fresh.last().map(|one| (one.first_us, one.last_us));
-        for (one, id) in fresh.iter().zip(ids) {
-            let _ = (one, id, &mut cut, end);
+        for (one, stays) in old.iter().zip(&stays) {
+            if !*stays {
+                self.remove(one)?;
+            } else if !one.sealed {
+                // What was last may not be: messages that come while a chat waits to be cut are not in the old cut.
+                let seals = self.seal_unless_last(*one, end_us)?;
+                let open_us = (!seals).then_some(one.last_us);
+                cut.add(Cut { seals, open_us });
+            }
+        }
+        for (one, heir) in fresh.iter().zip(heirs) {
+            if heir.is_none_or(|place| !stays[place]) {
+                let sealed = one.last_us < end_us || old.iter().any(|o| o.last_us == end_us && o.sealed);
+                self.insert(&Stored {
+                    id: heir.map_or(NEW, |place| old[place].id),
+                    first_us: one.first_us,
+                    last_us: one.last_us,
+                    count: one.count,
+                    sealed,
+                    fingerprint: rev,
+                })?;
+                cut.add(Cut {
+                    seals: sealed,
+                    open_us: (!sealed).then_some(one.last_us),
+                });
+            }
         }
         Ok(cut)
     }
+
+    /// Notes by which pause the chat is cut now.
+    pub(super) fn note_gap(self) -> Result<(), rusqlite::Error> {
+        self.conn
+            .prepare_cached("UPDATE chats SET cut_gap_us = ?2 WHERE id = ?1")?
+            .execute(params![self.chat.0, self.gap_us])?;
+        Ok(())
+    }
+
+    /// Whether the chat is cut by the present pause.
+    pub(super) fn is_cut(self) -> Result<bool, rusqlite::Error> {
+        self.conn
+            .prepare_cached("SELECT cut_gap_us IS ?2 FROM chats WHERE id = ?1")?
+            .query_row(params![self.chat.0, self.gap_us], |row| row.get(0))
+    }
+
+    /// Walks over the chat's messages and its old conversations, side by side.
+    fn walk(self, old: &[Stored]) -> Result<Vec<Fresh>, rusqlite::Error> {
+        let mut query = self
+            .conn
+            .prepare_cached("SELECT sent_us FROM messages WHERE chat_id = ?1 ORDER BY sent_us")?;
+        let mut rows = query.query([self.chat.0])?;
+        let mut fresh: Vec<Fresh> = Vec::new();
+        let mut place = 0;
+        while let Some(row) = rows.next()? {
+            let sent_us: i64 = row.get(0)?;
+            while old.get(place).is_some_and(|one| one.last_us < sent_us) {
+                place += 1;
+            }
+            let was_in = old.get(place).is_some_and(|one| one.first_us <= sent_us);
+            let was_in = was_in.then_some(place);
+            match fresh.last_mut() {
+                Some(last) if sent_us - last.last_us < self.gap_us => last.take(sent_us, was_in),
+                _ => {
+                    let mut first = Fresh {
+                        first_us: sent_us,
+                        last_us: sent_us,
+                        count: 0,
+                        shares: Vec::new(),
+                    };
+                    first.take(sent_us, was_in);
+                    fresh.push(first);
+                }
+            }
+        }
+        Ok(fresh)
+    }
+}
+
+impl Fresh {
+    fn take(&mut self, sent_us: i64, was_in: Option<usize>) {
+        self.last_us = sent_us;
+        self.count += 1;
+        let Some(place) = was_in else { return };
+        match self.shares.last_mut() {
+            Some((last, count)) if *last == place => *count += 1,
+            _ => self.shares.push((place, 1)),
+        }
+    }
+
+    fn is(&self, old: &Stored) -> bool {
+        (self.first_us, self.last_us, self.count) == (old.first_us, old.last_us, old.count)
+    }
+}
+
+/// For each new conversation the old one whose id it takes, if any.
+fn inherit(old_count: usize, fresh: &[Fresh]) -> Vec<Option<usize>> {
+    // Each old one leaves its id to the new one that has most of it ...
+    let mut left_to: Vec<Option<(usize, i64)>> = vec![None; old_count];
+    for (index, one) in fresh.iter().enumerate() {
+        for &(place, count) in &one.shares {
+            if left_to[place].is_none_or(|(_, most)| count > most) {
+                left_to[place] = Some((index, count));
+            }
+        }
+    }
+    // ... and each new one takes that of the old one it has most of.
+    let takes = |(index, one): (usize, &Fresh)| {
+        let offered = one
+            .shares
+            .iter()
+            .filter(|(place, _)| left_to[*place].is_some_and(|(to, _)| to == index));
+        offered
+            .max_by_key(|(place, count)| (*count, std::cmp::Reverse(*place)))
+            .map(|(place, _)| *place)
+    };
+    fresh.iter().enumerate().map(takes).collect()
 }

@@ -3,13 +3,14 @@
 //! A thousand messages to one chat are one UPDATE of its counters. The same transaction stores both, so that
 //! counters and messages can never disagree.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use chatstats_model::{ChatId, ContactId, Rev};
+use chatstats_model::{ChatId, ContactId, Rev, Timestamp};
 use rusqlite::{Connection, params};
 
 use super::contacts::{Identity, IdentityId};
-use crate::writer::{Commit, Published};
+use super::cutting::{Cut, Cutter, Touched};
+use crate::writer::{Commit, Lane, Published};
 
 /// Chats and identities remembered between writes; all are forgotten when there are more. Bounds memory.
 const REMEMBERED_MAX: usize = 20_000;
@@ -34,6 +35,8 @@ struct Sums {
     chats: HashMap<ChatId, Growth>,
     contacts: HashMap<ContactId, Growth>,
     members: HashMap<(ChatId, IdentityId), i64>,
+    /// What is to be cut into conversations; in the order of chats, so that ids are handed out alike each time.
+    cuts: BTreeMap<ChatId, Touched>,
 }
 
 impl Sums {
@@ -41,6 +44,7 @@ impl Sums {
         self.chats.clear();
         self.contacts.clear();
         self.members.clear();
+        self.cuts.clear();
     }
 
     fn absorb(&mut self, other: &mut Sums) {
@@ -48,6 +52,9 @@ impl Sums {
         merge(&mut self.contacts, &mut other.contacts);
         for (key, count) in other.members.drain() {
             *self.members.entry(key).or_default() += count;
+        }
+        for (chat, touched) in std::mem::take(&mut other.cuts) {
+            self.cuts.entry(chat).or_default().absorb(touched);
         }
     }
 }
@@ -69,6 +76,8 @@ pub(crate) struct Tally {
     /// Of the job that runs now.
     job: Sums,
     published: Vec<Published>,
+    /// What was cut and sealed; of failed jobs too, since who hears of it only looks sooner.
+    cut: Cut,
     job_start: usize,
     /// Rows read or made; dropped whole when a job fails, since they may have gone with it.
     pub(crate) chats: Remembered<(ChatId, Option<String>)>,
@@ -177,6 +186,7 @@ impl Tally {
         id: i64,
     ) {
         self.job.chats.entry(chat).or_default().add(sent_us, id);
+        self.job.cuts.entry(chat).or_default().sent(sent_us, id);
         if let Some((identity, contact)) = sender {
             self.job.contacts.entry(contact).or_default().add(sent_us, id);
             *self.job.members.entry((chat, identity)).or_default() += 1;
@@ -185,9 +195,30 @@ impl Tally {
         self.publish(chat, id, false);
     }
 
-    pub(crate) fn changed(&mut self, chat: ChatId, rev: i64) {
+    pub(crate) fn changed(&mut self, chat: ChatId, sent_us: i64, rev: i64) {
         self.job.chats.entry(chat).or_default();
+        self.job.cuts.entry(chat).or_default().changed(sent_us, rev);
         self.publish(chat, rev, true);
+    }
+
+    /// All messages of the chat changed, as when somebody in it becomes the user.
+    pub(crate) fn all_changed(&mut self, chat: ChatId, rev: i64) {
+        self.job.cuts.entry(chat).or_default().all_changed(rev);
+    }
+
+    /// The chat is to be cut into conversations as a whole.
+    pub(crate) fn cut_anew(&mut self, chat: ChatId) {
+        self.job.cuts.entry(chat).or_default().anew = true;
+    }
+
+    /// Conversations were sealed.
+    pub(crate) fn sealed(&mut self) {
+        self.cut.seals = true;
+    }
+
+    /// The newest revision that a row carries, those of this transaction included.
+    pub(crate) fn newest(&self) -> i64 {
+        self.newest
     }
 
     /// The chat's own fields changed.
@@ -220,6 +251,7 @@ impl Tally {
     /// Writes the sums. The caller commits.
     pub(crate) fn flush(&mut self, conn: &Connection) -> Result<(), rusqlite::Error> {
         self.mark();
+        self.cut(conn)?;
         let rev = self.newest;
         let sums = &self.group;
         let mut chat = conn.prepare_cached(
@@ -257,14 +289,58 @@ impl Tally {
         Ok(())
     }
 
+    /// Cuts what was written into conversations. All of the transaction at once: a thousand messages that follow each
+    /// other are one conversation's.
+    fn cut(&mut self, conn: &Connection) -> Result<(), rusqlite::Error> {
+        let cuts = std::mem::take(&mut self.group.cuts);
+        if cuts.is_empty() {
+            return Ok(());
+        }
+        let gap_us = super::conversations::gap_us(conn)?;
+        for (chat, mut touched) in cuts {
+            // In the table of changes as well: a revision that no row carries would be handed out again.
+            let anew = if touched.anew {
+                Some(self.write_change(conn, chat)?)
+            } else {
+                None
+            };
+            let cutter = Cutter {
+                conn,
+                chat,
+                gap_us,
+                at: self.newest,
+            };
+            if let Some(rev) = anew {
+                self.cut.add(cutter.cut_anew(rev)?);
+                cutter.note_gap()?;
+                touched.forget_sent();
+            }
+            self.cut.add(cutter.cut(&mut touched)?);
+        }
+        Ok(())
+    }
+
+    /// Takes a revision for a change that is not a message's, and writes it down.
+    pub(crate) fn write_change(&mut self, conn: &Connection, chat: ChatId) -> Result<i64, rusqlite::Error> {
+        let rev = self.next_rev();
+        conn.prepare_cached("INSERT INTO changes (rev, chat_id, message_id) VALUES (?1, ?2, NULL)")?
+            .execute(params![rev, chat.0])?;
+        self.wrote(rev);
+        Ok(rev)
+    }
+
     /// The transaction is committed: hands over what it changed and starts afresh.
-    pub(crate) fn take_commit(&mut self) -> Commit {
+    pub(crate) fn take_commit(&mut self, lane: Lane) -> Commit {
         let sums = std::mem::take(&mut self.group);
+        let cut = std::mem::take(&mut self.cut);
         let commit = Commit {
+            seals: cut.seals,
+            earliest_open: cut.open_us.and_then(Timestamp::from_micros),
             messages: std::mem::take(&mut self.published),
             chats: sums.chats.into_keys().collect(),
             contacts: sums.contacts.into_keys().collect(),
             rev: Rev(self.newest),
+            lane,
         };
         self.job_start = 0;
         self.group_start = (self.indexed, self.unindexed);
@@ -278,6 +354,7 @@ impl Tally {
     /// The transaction failed: forgets everything of it. Revisions are not handed out again.
     pub(crate) fn forget(&mut self) {
         self.group.clear();
+        self.cut = Cut::default();
         let newest = self.newest; // revisions only grow: one too high hides nothing
         self.undo(Mark {
             published: 0,

@@ -1,0 +1,51 @@
+//! Conversations: what analysis works on.
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+use crate::{ChatId, ConversationId, Timestamp};
+
+/// The pause that ends a conversation, in minutes, unless the user sets another.
+pub const CONVERSATION_GAP_MINUTES: u32 = 90;
+
+/// A stretch of one chat's messages without a long pause in it: all of the chat's from the first to the last by their
+/// timestamps.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct Conversation {
+    /// Stays while its messages are the same, also over new imports. Never that of another one.
+    pub id: ConversationId,
+    /// The chat.
+    pub chat_id: ChatId,
+    /// When its first message was sent.
+    pub first_message_time: Timestamp,
+    /// When its last message was sent.
+    pub last_message_time: Timestamp,
+    /// Messages of every kind.
+    #[ts(type = "number")]
+    pub message_count: i64,
+    /// Whether it is over: the next message came after a long pause, or the pause has passed. Only the last
+    /// conversation of a chat can be open.
+    pub sealed: bool,
+}
+
+/// Answer to `GET /api/chats/{id}/conversations`, the newest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct ConversationPage {
+    /// The conversations.
+    pub conversations: Vec<Conversation>,
+    /// Pass it as `before` for the next page; none on the last.
+    pub next: Option<Timestamp>,
+    /// How many the chat has.
+    #[ts(type = "number")]
+    pub total: i64,
+}
+
+/// Answer to `POST /api/chats/{id}/seal`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct Sealed {
+    /// The conversation that was open and is sealed now; none if none was open.
+    pub conversation_id: Option<ConversationId>,
+}

@@ -43,9 +43,9 @@ fn unused_dependencies() -> Result<()> {
 fn bindings_drift() -> Result<()> {
     let exported = bindings::fresh_folder()?;
     let mut export = cargo("test");
-    export
-        .args(["--quiet", "--package", "chatstats-model", "--lib"])
-        .env(bindings::FOLDER_VARIABLE, &exported);
+    export.args(["--quiet", "--lib"]);
+    export.args(["--package", "chatstats-model", "--package", "chatstats-passes"]);
+    export.env(bindings::FOLDER_VARIABLE, &exported);
     process::run(&mut export)?;
     bindings::compare(&exported)
 }

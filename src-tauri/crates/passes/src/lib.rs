@@ -7,13 +7,25 @@
 //!
 //! A new pass is a file and a line in [`all`].
 
+mod activity;
+mod language;
 mod pass;
+mod person;
+#[cfg(test)]
+mod samples;
+mod stopwords;
+mod text;
+mod topics;
 
+pub use activity::{Activity, ActivityCounts, ActivityPass, OthersActivity, PersonActivity, ReplyTimes};
+pub use language::{Language, LanguagePass};
 pub use pass::{Cadence, Input, Pass, PassError, Results};
+pub use person::{PEOPLE_MAX, Person};
+pub use topics::{TERMS_MAX, TOPICS_MAX, TermCount, Topic, Topics, TopicsPass, rank};
 
 /// Every pass of the program, those that others need before these.
 pub fn all() -> &'static [&'static dyn Pass] {
-    &[]
+    &[&ActivityPass, &LanguagePass]
 }
 
 /// The pass of that name.

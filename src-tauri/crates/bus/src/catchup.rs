@@ -15,7 +15,8 @@ const PAGE_ENTRIES: usize = 2_000;
 pub(crate) struct CatchUp {
     /// Has everything up to here.
     after: StreamId,
-    /// Whether `after` is an entry that was seen: if it is gone, others may be.
+    /// Whether the reader really has everything up to `after`, and did not just ask for what comes behind it: if that
+    /// entry is gone, others may be.
     must_exist: bool,
     /// The stretch ends here.
     through: Place,
@@ -72,7 +73,9 @@ impl CatchUp {
                 Asked::Page(reading) => {
                     let page = ready!(reading.as_mut().poll(cx))?;
                     let is_joined = page.entries.first().is_some_and(|first| first.id == self.after);
-                    if is_joined || self.after == StreamId::ZERO {
+                    // Who asks for all there are wants what is left.
+                    let wants_the_rest = self.after == StreamId::ZERO && !self.must_exist;
+                    if is_joined || wants_the_rest {
                         return Poll::Ready(Ok(self.take(page, bus, key)));
                     }
                     self.asked = Asked::Info(page, bus.engine().info(key));
@@ -116,7 +119,8 @@ impl CatchUp {
             // The place directly before what is left, so that this gap is not found again.
             let next = page.entries.first().map(|entry| entry.id);
             let before = next.and_then(StreamId::prev).unwrap_or(info.trimmed_through);
-            self.after = self.after.max(before);
+            // The page is older than what is known of the stream now: more may be trimmed than it shows.
+            self.after = self.after.max(before).max(info.trimmed_through);
             self.ask(bus, key, self.after);
         }
         Caught::Gap { anew }

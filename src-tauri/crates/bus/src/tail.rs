@@ -81,6 +81,11 @@ impl Tail {
         }
         let mut backlog = VecDeque::new();
         let mut sent = place;
+        // Who has nothing yet wants all there are.
+        let start = match start {
+            Start::Resume(StreamId::ZERO) => Start::After(StreamId::ZERO),
+            start => start,
+        };
         let phase = match start {
             Start::Now => {
                 sent.id = info.newest;
@@ -235,7 +240,8 @@ impl Tail {
     /// Reads on from the log, after the last that was handed out.
     fn catch_up(&mut self) {
         let place = self.live.place();
-        if place.epoch != self.sent.epoch {
+        let is_same = place.epoch == self.sent.epoch;
+        if !is_same {
             // The ring dropped the notice of it, with all else.
             self.backlog.push_back(Item::Notice(Notice::Gap));
             self.sent = Place {
@@ -243,7 +249,7 @@ impl Tail {
                 ..place
             };
         }
-        self.phase = CatchUp::phase(&self.bus, &self.key, self.sent.id, true, place);
+        self.phase = CatchUp::phase(&self.bus, &self.key, self.sent.id, is_same, place);
     }
 
     /// Where the stream is, for a follower that does not hear of everything: see [`has_all_through`](Self::has_all_through).

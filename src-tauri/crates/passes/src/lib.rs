@@ -8,6 +8,8 @@
 //! A new pass is a file and a line in [`all`].
 
 mod activity;
+mod commitments;
+mod dates;
 mod language;
 mod pass;
 mod person;
@@ -18,6 +20,11 @@ mod text;
 mod topics;
 
 pub use activity::{Activity, ActivityCounts, ActivityPass, OthersActivity, PersonActivity, ReplyTimes};
+pub use commitments::{
+    Act, Commitment, CommitmentKind, Commitments, CommitmentsPass, DoneSignal, SettledCommitment,
+    StatusInConversation, commitments, reconcile,
+};
+pub use dates::DuePrecision;
 pub use language::{Language, LanguagePass};
 pub use pass::{Cadence, Input, Pass, PassError, Results};
 pub use person::{PEOPLE_MAX, Person};
@@ -25,7 +32,7 @@ pub use topics::{TERMS_MAX, TOPICS_MAX, TermCount, Topic, Topics, TopicsPass, ra
 
 /// Every pass of the program, those that others need before these.
 pub fn all() -> &'static [&'static dyn Pass] {
-    &[&ActivityPass, &LanguagePass]
+    &[&ActivityPass, &LanguagePass, &CommitmentsPass]
 }
 
 /// The pass of that name.

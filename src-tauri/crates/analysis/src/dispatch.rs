@@ -1,0 +1,370 @@
+//! The one task that hands out work and writes down how it ended.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chatstats_model::{RunId, Timestamp};
+use chatstats_store::{Claimed, Ending, Finished, Lane, Settled, StoreError, TaskLane};
+use tokio::sync::mpsc::{self, UnboundedReceiver};
+
+use crate::analysis::Inner;
+use crate::backoff;
+use crate::execute::{Again, Outcome, Work, execute};
+use crate::pool::{Job, Pool};
+use crate::requests;
+use crate::seed;
+
+/// Tasks handed out ahead, for each worker: enough that none waits while the writer is busy, and few enough that a
+/// more important one does not wait long.
+const AHEAD_PER_WORKER: usize = 32;
+
+/// Endings written down in one step of the writer.
+const SETTLED_AT_ONCE: usize = 128;
+
+/// How long endings may be gathered before they are written down, while others are still running.
+const GATHER: Duration = Duration::from_millis(20);
+
+/// How often workers are looked after while they work.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How long to leave a database alone that refuses (a full disk): then all is tried again.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
+
+/// The dispatcher.
+pub(crate) struct Dispatcher {
+    inner: Arc<Inner>,
+    /// The workers, by lane.
+    pools: Vec<(TaskLane, usize, Pool)>,
+    outcomes: UnboundedReceiver<Finished>,
+    /// Handed out, and not written down yet.
+    out: usize,
+    /// Ended, and not written down yet.
+    ended: Vec<Finished>,
+}
+
+impl Dispatcher {
+    pub(crate) fn new(inner: Arc<Inner>) -> std::io::Result<Self> {
+        let (finished, outcomes) = mpsc::unbounded_channel();
+        let mut pools = Vec::new();
+        for lane in inner.lanes() {
+            let workers = match lane {
+                TaskLane::Compute => inner.settings.workers.max(1),
+                TaskLane::Wait => inner.settings.waiting_workers.max(1),
+            };
+            let pool = Pool::start(workers, job(inner.clone()), finished.clone())?;
+            pools.push((lane, workers, pool));
+        }
+        Ok(Self {
+            inner,
+            pools,
+            outcomes,
+            out: 0,
+            ended: Vec::new(),
+        })
+    }
+
+    /// Works until shutdown; then puts back what was not begun.
+    pub(crate) async fn run(mut self) {
+        loop {
+            if self.inner.shutdown.is_cancelled() {
+                break;
+            }
+            if let Err(error) = self.turn().await {
+                if matches!(error, StoreError::Closed) {
+                    break;
+                }
+                tracing::error!(%error, "analysis could not write to the database; it tries again");
+                let pause = tokio::time::sleep(AFTER_FAILURE);
+                tokio::select! { () = pause => {}, () = self.inner.shutdown.cancelled() => {} }
+            }
+        }
+        self.close().await;
+    }
+
+    /// Lets the workers end what they have begun, writes that down, and puts the rest back.
+    async fn close(mut self) {
+        let pools = self.pools;
+        // The passes that run may take a moment.
+        let close = move || {
+            pools
+                .into_iter()
+                .flat_map(|(_, _, pool)| pool.close())
+                .collect::<Vec<_>>()
+        };
+        let closed = tokio::task::spawn_blocking(close).await;
+        while let Ok(finished) = self.outcomes.try_recv() {
+            self.ended.push(finished);
+        }
+        let (now, ended, begun_not) = (self.inner.settings.now(), self.ended, closed.unwrap_or_default());
+        let written = self.inner.store.write(Lane::Bulk, 0, move |write| {
+            let settled = write.finish_tasks(&ended, now)?;
+            write.put_back_tasks(&begun_not)?;
+            Ok(settled)
+        });
+        match written.await {
+            Ok(settled) => settled.iter().for_each(|one| self.inner.voice.task(one)),
+            // Their leases are of this start: the next takes them back.
+            Err(error) => tracing::warn!(%error, "tasks could not be put back"),
+        }
+    }
+
+    /// Writes down what ended, hands out what may start, and waits for something to happen.
+    async fn turn(&mut self) -> Result<(), StoreError> {
+        while let Ok(finished) = self.outcomes.try_recv() {
+            self.ended.push(finished);
+        }
+        if !self.ended.is_empty() {
+            self.settle().await?;
+        }
+        let handed_out = self.hand_out().await?;
+        if handed_out {
+            return Ok(());
+        }
+        self.wait().await
+    }
+
+    async fn wait(&mut self) -> Result<(), StoreError> {
+        let due = self.next_due().await?;
+        let is_busy = self.out > 0;
+        tokio::select! {
+            () = self.inner.shutdown.cancelled() => {}
+            () = self.inner.wake.notified() => {}
+            finished = self.outcomes.recv() => {
+                self.ended.extend(finished);
+                self.gather().await;
+            }
+            () = until(due) => self.take_back().await?,
+            () = tokio::time::sleep(LOOK_EVERY), if is_busy => self.look_after().await?,
+        }
+        Ok(())
+    }
+
+    /// A few more endings, if they come soon: one step of the writer for all of them.
+    async fn gather(&mut self) {
+        let until = tokio::time::Instant::now() + GATHER;
+        while self.ended.len() < SETTLED_AT_ONCE.min(self.out) {
+            match tokio::time::timeout_at(until, self.outcomes.recv()).await {
+                Ok(Some(finished)) => self.ended.push(finished),
+                Ok(None) | Err(_) => break,
+            }
+        }
+    }
+
+    /// When a failed task may be tried again, or a lease runs out: the earlier.
+    async fn next_due(&self) -> Result<Option<Duration>, StoreError> {
+        let (retry, lease) = self
+            .inner
+            .store
+            .read(|reader| Ok((reader.next_retry()?, reader.next_lease_end()?)))
+            .await?;
+        let now_us = self.inner.settings.now().as_micros();
+        let next = [retry, lease].into_iter().flatten().min();
+        Ok(next.map(|due| Duration::from_micros((due.as_micros() - now_us).max(0) as u64)))
+    }
+
+    async fn hand_out(&mut self) -> Result<bool, StoreError> {
+        let mut some = false;
+        for (lane, workers, pool) in &self.pools {
+            // Ahead, so that no worker that computes waits for the writer. One that waits anyway need not have it.
+            let ahead = match lane {
+                TaskLane::Compute => workers * AHEAD_PER_WORKER,
+                TaskLane::Wait => *workers,
+            };
+            // Not one by one: a claim is a step of the writer.
+            let waiting = pool.waiting();
+            if waiting > ahead / 2 {
+                continue;
+            }
+            let claimed = claim(&self.inner, *lane, ahead - waiting).await?;
+            some |= !claimed.is_empty();
+            self.out += claimed.len();
+            pool.give(claimed);
+        }
+        Ok(some)
+    }
+
+    /// Writes down how tasks ended, and tells of it.
+    async fn settle(&mut self) -> Result<(), StoreError> {
+        let now = self.inner.settings.now();
+        let some: Vec<_> = self.ended.iter().take(SETTLED_AT_ONCE).cloned().collect();
+        let count = some.len();
+        let cost_bytes = some
+            .iter()
+            .flat_map(|one| &one.results)
+            .map(|result| result.json.len())
+            .sum();
+        let settled = self
+            .inner
+            .store
+            .write(Lane::Bulk, cost_bytes, move |write| {
+                write.finish_tasks(&some, now)
+            })
+            .await?;
+        // Only now: if the write failed, the same endings are written down at the next turn.
+        self.ended.drain(..count);
+        self.out = self.out.saturating_sub(count);
+        self.tell(&settled).await
+    }
+
+    async fn tell(&self, settled: &[Settled]) -> Result<(), StoreError> {
+        for one in settled {
+            self.inner.voice.task(one);
+        }
+        self.inner.counted(settled);
+        let runs: HashSet<RunId> = settled.iter().filter_map(|one| one.run_id).collect();
+        for id in runs {
+            let Some((run, _)) = self.inner.store.read(move |reader| reader.run(id)).await? else {
+                continue;
+            };
+            if run.finished_at.is_some() {
+                self.end(id);
+            } else if self.inner.voice.is_progress_due(id) {
+                self.inner.voice.run_progress(&run, self.inner.settings.now());
+            }
+        }
+        Ok(())
+    }
+
+    /// In a task of its own: while Redis is away the end of a run waits, and nothing else does.
+    fn end(&self, id: RunId) {
+        let inner = self.inner.clone();
+        self.inner.tasks.spawn(async move {
+            if let Err(error) = seed::end_if_over(&inner, id, false).await {
+                tracing::error!(%error, run.id = %id, "the end of a run was not written down; the next start tells it");
+            }
+        });
+    }
+
+    /// Takes back what workers that are gone had.
+    async fn take_back(&mut self) -> Result<(), StoreError> {
+        let now = self.inner.settings.now();
+        let settled = self
+            .inner
+            .store
+            .write(Lane::Bulk, 0, move |write| write.take_back_tasks(None, now))
+            .await?;
+        self.tell(&settled).await
+    }
+
+    /// Gives up workers that hang.
+    async fn look_after(&mut self) -> Result<(), StoreError> {
+        let longest = self.inner.settings.pass_time_max;
+        let lost: Vec<_> = self
+            .pools
+            .iter_mut()
+            .flat_map(|(_, _, pool)| pool.give_up(longest))
+            .collect();
+        for task in lost {
+            let error = format!("a pass did not end within {} s", longest.as_secs_f64());
+            tracing::warn!(task.id = %task.id, conversation.id = %task.conversation_id, "{error}");
+            self.ended.push(failed(&self.inner, &task, error, Again::Yes));
+        }
+        Ok(())
+    }
+}
+
+async fn claim(inner: &Inner, lane: TaskLane, limit: usize) -> Result<Vec<Claimed>, StoreError> {
+    let (owner, now) = (inner.settings.owner.clone(), inner.settings.now());
+    let until = later(now, inner.settings.lease);
+    if !inner
+        .store
+        .read(move |reader| reader.has_ready_tasks(lane, now))
+        .await?
+    {
+        return Ok(Vec::new());
+    }
+    let claimed = inner.store.write(Lane::Bulk, 0, move |write| {
+        write.claim_tasks(lane, &owner, limit, until, now)
+    });
+    claimed.await
+}
+
+/// What a worker does with a task.
+fn job(inner: Arc<Inner>) -> Job {
+    Arc::new(move |task| {
+        if inner.is_stopped(task.run_id) {
+            return failed(&inner, task, "its run was stopped".to_owned(), Again::Yes);
+        }
+        match work(&inner, task) {
+            Ok(outcome) => finished(&inner, task, outcome),
+            Err(error) => failed(&inner, task, error.to_string(), Again::Yes),
+        }
+    })
+}
+
+fn work(inner: &Inner, task: &Claimed) -> Result<Outcome, StoreError> {
+    let (passes, is_anew) = inner.passes_of(task)?;
+    let known = if is_anew {
+        Vec::new()
+    } else {
+        requests::versions(&passes)
+    };
+    let id = task.conversation_id;
+    let found = inner
+        .store
+        .read_blocking(move |reader| reader.conversation_work(id, &known))?;
+    let Some(found) = found else {
+        // Late messages made it part of another, which has a task of its own.
+        return Ok(Outcome::default());
+    };
+    let work = Work {
+        conversation: id,
+        fingerprint: found.fingerprint,
+        messages: found.messages,
+        is_group: found.is_group,
+        known: found.known,
+    };
+    if work.messages.is_empty() {
+        return Ok(Outcome::default());
+    }
+    Ok(execute(&work, &passes, &inner.settings.zone))
+}
+
+fn finished(inner: &Inner, task: &Claimed, outcome: Outcome) -> Finished {
+    let mut finished = match outcome.error {
+        None => Finished {
+            id: task.id,
+            attempt: task.attempt,
+            results: Vec::new(),
+            ending: Ending::Completed,
+        },
+        Some((error, again)) => failed(inner, task, error, again),
+    };
+    finished.results = outcome.results;
+    finished
+}
+
+fn failed(inner: &Inner, task: &Claimed, error: String, again: Again) -> Finished {
+    let ending = match again {
+        Again::Yes => Ending::Retry {
+            error,
+            due: later(inner.settings.now(), backoff::wait(task.id, task.attempt)),
+        },
+        Again::No => Ending::Failed { error },
+        Again::Later(wait) => Ending::Postponed {
+            error,
+            due: later(inner.settings.now(), wait),
+        },
+    };
+    Finished {
+        id: task.id,
+        attempt: task.attempt,
+        results: Vec::new(),
+        ending,
+    }
+}
+
+fn later(now: Timestamp, wait: Duration) -> Timestamp {
+    let us = now
+        .as_micros()
+        .saturating_add(i64::try_from(wait.as_micros()).unwrap_or(i64::MAX));
+    Timestamp::from_micros(us).unwrap_or(now)
+}
+
+async fn until(due: Option<Duration>) {
+    match due {
+        Some(wait) => tokio::time::sleep(wait).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,198 @@
+//! Threads that compute. One that hangs in a pass is given up and replaced.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use chatstats_store::{Claimed, Finished};
+use tokio::sync::mpsc;
+
+/// Threads given up at most: each hangs in a pass and may use a processor for ever. Then no more are replaced.
+const GIVEN_UP_MAX: usize = 8;
+
+/// What a worker does with a task: everything but the bookkeeping.
+pub(crate) type Job = Arc<dyn Fn(&Claimed) -> Finished + Send + Sync>;
+
+/// The workers.
+pub(crate) struct Pool {
+    shared: Arc<Shared>,
+    threads: Vec<Worker>,
+    given_up: usize,
+}
+
+struct Worker {
+    thread: JoinHandle<()>,
+    slot: Arc<Slot>,
+}
+
+/// What a worker has in hand.
+#[derive(Default)]
+struct Slot(Mutex<InHand>);
+
+#[derive(Default)]
+struct InHand {
+    task: Option<(Claimed, Instant)>,
+    is_given_up: bool,
+}
+
+struct Shared {
+    job: Job,
+    queue: Mutex<Queue>,
+    arrived: Condvar,
+    finished: mpsc::UnboundedSender<Finished>,
+}
+
+#[derive(Default)]
+struct Queue {
+    tasks: VecDeque<Claimed>,
+    is_closed: bool,
+}
+
+impl Pool {
+    /// Starts `workers` threads; what they finish goes to `finished`.
+    pub(crate) fn start(
+        workers: usize,
+        job: Job,
+        finished: mpsc::UnboundedSender<Finished>,
+    ) -> std::io::Result<Self> {
+        let mut pool = Self {
+            shared: Arc::new(Shared {
+                job,
+                queue: Mutex::default(),
+                arrived: Condvar::new(),
+                finished,
+            }),
+            threads: Vec::new(),
+            given_up: 0,
+        };
+        for _ in 0..workers {
+            pool.add()?;
+        }
+        Ok(pool)
+    }
+
+    /// Hands tasks over.
+    pub(crate) fn give(&self, tasks: impl IntoIterator<Item = Claimed>) {
+        self.shared.lock().tasks.extend(tasks);
+        self.shared.arrived.notify_all();
+    }
+
+    /// Tasks that no worker has taken yet.
+    pub(crate) fn waiting(&self) -> usize {
+        self.shared.lock().tasks.len()
+    }
+
+    /// Gives up workers that have had a task for longer than `longest`, and returns their tasks.
+    pub(crate) fn give_up(&mut self, longest: Duration) -> Vec<Claimed> {
+        let mut lost = Vec::new();
+        let mut index = 0;
+        while index < self.threads.len() {
+            let mut in_hand = self.threads[index].slot.lock();
+            let hanging = in_hand.task.filter(|(_, since)| since.elapsed() > longest);
+            let Some((task, _)) = hanging else {
+                drop(in_hand);
+                index += 1;
+                continue;
+            };
+            in_hand.is_given_up = true;
+            drop(in_hand);
+            lost.push(task);
+            // Its thread cannot be ended; it ends by itself if the pass ever does.
+            drop(self.threads.swap_remove(index));
+            self.given_up += 1;
+            self.replace();
+        }
+        lost
+    }
+
+    /// Takes back what no worker has begun, lets what is begun end, and ends the threads.
+    pub(crate) fn close(self) -> Vec<Claimed> {
+        let begun_not = {
+            let mut queue = self.shared.lock();
+            queue.is_closed = true;
+            std::mem::take(&mut queue.tasks)
+        };
+        self.shared.arrived.notify_all();
+        for worker in self.threads {
+            // A panic outside of a pass is a bug of ours; its task comes back when its lease runs out.
+            let _ended = worker.thread.join();
+        }
+        begun_not.into()
+    }
+
+    fn replace(&mut self) {
+        if self.given_up > GIVEN_UP_MAX {
+            tracing::error!(
+                given_up = self.given_up,
+                "too many passes hang: their workers are not replaced any more"
+            );
+        } else if let Err(error) = self.add() {
+            tracing::error!(%error, "a worker that hangs could not be replaced");
+        }
+    }
+
+    fn add(&mut self) -> std::io::Result<()> {
+        let slot = Arc::new(Slot::default());
+        let (shared, own) = (self.shared.clone(), slot.clone());
+        let thread = std::thread::Builder::new()
+            .name("analyse".into())
+            .spawn(move || work(&shared, &own))?;
+        self.threads.push(Worker { thread, slot });
+        Ok(())
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn next(&self) -> Option<Claimed> {
+        let mut queue = self.lock();
+        loop {
+            if queue.is_closed {
+                return None;
+            }
+            if let Some(task) = queue.tasks.pop_front() {
+                return Some(task);
+            }
+            queue = self.arrived.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl Slot {
+    fn lock(&self) -> MutexGuard<'_, InHand> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn work(shared: &Shared, slot: &Slot) {
+    go_last();
+    while let Some(task) = shared.next() {
+        slot.lock().task = Some((task, Instant::now()));
+        let finished = (shared.job)(&task);
+        let mut in_hand = slot.lock();
+        in_hand.task = None;
+        if in_hand.is_given_up {
+            return; // Somebody else has its place, and its task.
+        }
+        drop(in_hand);
+        if shared.finished.send(finished).is_err() {
+            return;
+        }
+    }
+}
+
+/// Lets everybody else go first: analysis never makes a message or the window wait.
+fn go_last() {
+    #[cfg(target_os = "linux")]
+    {
+        /// Of 0 to 19: 19 is the most patient.
+        const NICENESS: i32 = 15;
+        // On Linux this is a thread's own (setpriority(2), "C library/kernel differences"). If it is refused, analysis
+        // is no more polite than the rest: no reason to stop.
+        let _refused = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICENESS);
+    }
+}

@@ -1,0 +1,79 @@
+//! What analysis is told at its start.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chatstats_model::Timestamp;
+use chatstats_passes::Pass;
+use jiff::tz::TimeZone;
+
+/// Tells the time of day.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// How long one pass may take over one conversation. The slowest local pass takes milliseconds; what takes this long
+/// hangs.
+const PASS_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// How many may wait at a time: what answers decides how many of them it takes.
+const WAITING_WORKERS: usize = 64;
+
+/// How long a worker may keep a task without a word. Far longer than any pass may take: a lease that runs out means
+/// that its worker is gone.
+const LEASE: Duration = Duration::from_secs(600);
+
+/// What analysis is told at its start.
+#[derive(Clone)]
+pub struct Settings {
+    /// Threads that compute.
+    pub workers: usize,
+    /// Threads for passes that wait for somebody else; none are started if there is no such pass.
+    pub waiting_workers: usize,
+    /// The passes that are switched on.
+    pub passes: Vec<&'static dyn Pass>,
+    /// The user's time zone.
+    pub zone: TimeZone,
+    /// Tells the time.
+    pub now: Clock,
+    /// Whether a conversation is analysed when it is sealed.
+    pub on_seal: bool,
+    /// Names this start of the program, as no other is named: tasks of another owner have lost their worker.
+    pub owner: String,
+    /// How long one pass may take.
+    pub pass_time_max: Duration,
+    /// How long a task may be kept without a word.
+    pub lease: Duration,
+}
+
+impl Settings {
+    /// As many workers as there are processors, every pass, and the usual times.
+    pub fn new(owner: String, zone: TimeZone, now: Clock) -> Self {
+        Self {
+            workers: std::thread::available_parallelism().map_or(1, usize::from),
+            waiting_workers: WAITING_WORKERS,
+            passes: chatstats_passes::all().to_vec(),
+            zone,
+            now,
+            on_seal: true,
+            owner,
+            pass_time_max: PASS_TIME_MAX,
+            lease: LEASE,
+        }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.now)()
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let passes: Vec<_> = self.passes.iter().map(|pass| pass.name()).collect();
+        f.debug_struct("Settings")
+            .field("workers", &self.workers)
+            .field("passes", &passes)
+            .field("on_seal", &self.on_seal)
+            .field("owner", &self.owner)
+            .finish_non_exhaustive()
+    }
+}

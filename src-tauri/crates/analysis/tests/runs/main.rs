@@ -1,0 +1,15 @@
+//! Runs over a real database and a real event log.
+//!
+//! - `whole`: a run from its first event to its last; what a second one finds to do
+//! - `failures`: passes that panic, hang, and fail by chance; dead letters
+//! - `restarts`: what a start takes up from the one before
+//! - `control`: cancel, pause, priorities
+//! - `sealed`: a conversation that is sealed is analysed
+
+mod control;
+mod failures;
+mod passes;
+mod restarts;
+mod sealed;
+mod whole;
+mod world;

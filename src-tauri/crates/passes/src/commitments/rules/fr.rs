@@ -43,7 +43,7 @@ pub(super) const RULES: Rules = Rules {
         promise("je te la rends").is(Return),
         promise("je le fais").is(Do).needs(Need::Due),
         promise("je la fais").is(Do).needs(Need::Due),
-        promise("je vais").needs(Need::Nothing),
+        promise("je vais"),
         request("tu peux"),
         request("tu pourrais"),
         request("peux tu"),

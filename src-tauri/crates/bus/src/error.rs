@@ -34,6 +34,9 @@ pub enum BusError {
     /// The stream holds the last id there can be.
     #[error("the stream has used the last id there can be: nothing can be added to it")]
     Exhausted,
+    /// What was given as Redis' address is none.
+    #[error("the address of Redis is not usable: {0}")]
+    Address(String),
     /// The fields cannot be an entry.
     #[error(transparent)]
     Fields(#[from] FieldsError),

@@ -65,6 +65,17 @@ impl Fields {
         Ok(Self(packed.freeze()))
     }
 
+    /// Packs names and values, one after the other, of an entry that Redis keeps: what others wrote there has no limit.
+    pub(crate) fn pack_read<'a>(parts: impl Iterator<Item = &'a [u8]>) -> Self {
+        let mut packed = BytesMut::new();
+        for part in parts {
+            // Redis' own limit, 512 MB for one string, fits.
+            packed.put_u32_le(part.len() as u32);
+            packed.put_slice(part);
+        }
+        Self(packed.freeze())
+    }
+
     /// From what [`packed`](Self::packed) gave.
     ///
     /// # Errors

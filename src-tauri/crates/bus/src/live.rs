@@ -91,6 +91,8 @@ pub(crate) struct Live(Arc<Mutex<State>>);
 #[derive(Default)]
 struct State {
     place: Place,
+    /// Where the stream began anew the last time: what is below was there before.
+    began: StreamId,
     topics: Slab<Topic>,
     all: Option<usize>,
     any_scope: Runs,
@@ -134,6 +136,17 @@ impl Live {
     /// The newest that followers were told of.
     pub(crate) fn place(&self) -> Place {
         self.lock().place
+    }
+
+    /// What a follower has left, in the stream as it is now, of what it had up to `sent` before the stream began anew.
+    pub(crate) fn left_of(&self, sent: Place) -> StreamId {
+        let state = self.lock();
+        match state.place.epoch - sent.epoch {
+            0 => sent.id,
+            1 => sent.id.min(state.began),
+            // It may have begun anew from further below in between.
+            _ => StreamId::ZERO,
+        }
     }
 
     /// How many follow.
@@ -191,12 +204,14 @@ impl Live {
         wake(state);
     }
 
-    /// The stream was lost, and begins anew with whatever ids: tells everybody of the gap.
-    pub(crate) fn begin_anew(&self) {
+    /// The stream was lost, all of it or what came after this id, and begins anew behind it with whatever ids: tells
+    /// everybody of the gap.
+    pub(crate) fn begin_anew(&self, after: StreamId) {
         let mut state = self.lock();
+        state.began = after;
         state.place = Place {
             epoch: state.place.epoch + 1,
-            id: StreamId::ZERO,
+            id: after,
             notices: 1,
         };
         state.push_notice(&Notice::Gap);

@@ -105,6 +105,11 @@ impl Tail {
                 sent.id = StreamId::ZERO;
                 CatchUp::phase(&bus, &key, StreamId::ZERO, false, place)
             }
+            // Nothing came after what it has, whether or not that is still there.
+            Start::Resume(id) if id == info.newest => {
+                sent.id = id;
+                Phase::Live
+            }
             Start::Resume(id) => {
                 sent.id = id;
                 CatchUp::phase(&bus, &key, id, true, place)
@@ -209,10 +214,9 @@ impl Tail {
                     let wanted = entries.into_iter().filter(|entry| self.filter.wants(entry));
                     self.backlog.extend(wanted.map(Item::Entry));
                 }
-                Ok(Caught::Gap { anew }) => {
-                    if anew {
-                        self.sent.id = StreamId::ZERO;
-                    }
+                Ok(Caught::Gap { after }) => {
+                    // A gap below this place, which the stream's reader may have found as well, is told.
+                    self.sent.id = after;
                     self.backlog.push_back(Item::Notice(Notice::Gap));
                 }
                 Ok(Caught::Up(place)) => {
@@ -244,10 +248,8 @@ impl Tail {
         if !is_same {
             // The ring dropped the notice of it, with all else.
             self.backlog.push_back(Item::Notice(Notice::Gap));
-            self.sent = Place {
-                id: StreamId::ZERO,
-                ..place
-            };
+            let id = self.live.left_of(self.sent);
+            self.sent = Place { id, ..place };
         }
         self.phase = CatchUp::phase(&self.bus, &self.key, self.sent.id, is_same, place);
     }

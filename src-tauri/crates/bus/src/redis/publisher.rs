@@ -1,0 +1,268 @@
+//! The one task that writes: batches in their order, each until it is settled.
+//!
+//! A batch is a transaction (`MULTI … EXEC`): it is in the stream as a whole and in a row, or not at all. So the order
+//! holds also where Redis begins to refuse in the middle of one, and whether a batch whose reply was lost was written
+//! can be seen in the stream (`lost.rs`).
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use redis::{Cmd, Pipeline, Value, cmd};
+
+use super::backoff::Backoff;
+use super::fault::{Fault, checked};
+use super::link::{Link, reach};
+use super::lost::{self, Found};
+use super::queue::{Job, Queue};
+use super::reply;
+use super::session::{ClientId, Session};
+use crate::engine::NewId;
+use crate::{BusError, StreamId, StreamKey};
+
+/// Of how many streams the newest id is remembered. Of others it is asked for again.
+const PLACES_KEPT: usize = 1_000;
+
+/// Writes what waits in a queue.
+pub(super) struct Publisher {
+    link: Arc<Link>,
+    queue: Arc<Queue>,
+    figures: Arc<Figures>,
+    kept: u64,
+    /// The newest id of a stream at some moment before its next batch was sent.
+    places: HashMap<StreamKey, StreamId>,
+}
+
+/// What the publisher counts.
+#[derive(Default)]
+pub(super) struct Figures {
+    published: AtomicU64,
+    problem: Mutex<Option<String>>,
+}
+
+/// A batch that was sent, and not answered; over which connection, if that is known.
+struct Doubt(Option<Arc<ClientId>>);
+
+impl Publisher {
+    pub(super) fn new(link: Arc<Link>, queue: Arc<Queue>, figures: Arc<Figures>, kept: u64) -> Self {
+        Self {
+            link,
+            queue,
+            figures,
+            kept,
+            places: HashMap::new(),
+        }
+    }
+
+    /// Writes until the queue is closed and empty, or the link is closed.
+    pub(super) async fn run(mut self) {
+        while let Some(batch) = self.queue.batch().await {
+            if !self.write(batch).await {
+                return;
+            }
+        }
+    }
+
+    /// Writes a batch, however long that takes. False if the link was closed before it was done.
+    async fn write(&mut self, mut batch: Vec<Job>) -> bool {
+        let mut backoff = Backoff::default();
+        let mut doubt = None;
+        while !batch.is_empty() {
+            let Some(connected) = self.link.up().await else { return false };
+            let tried = self.attempt(&connected.session, &mut batch, &mut doubt).await;
+            let why = match self.link.noticed(&connected, tried) {
+                Ok(()) => {
+                    self.figures.set_problem(None);
+                    continue;
+                }
+                // The link waits before it connects again.
+                Err(Fault::Lost(_)) => continue,
+                Err(fault) => fault.text(&batch[0].key),
+            };
+            if backoff.failures() == 1 {
+                tracing::warn!(address = %self.link.address, why, "Redis takes no events; they wait");
+            }
+            self.figures.set_problem(Some(why));
+            tokio::select! {
+                () = tokio::time::sleep(backoff.next()) => {}
+                () = self.link.closed() => return false,
+            }
+        }
+        true
+    }
+
+    /// Settles what can be: of a batch in doubt what became of it, of others by sending them.
+    async fn attempt(
+        &mut self,
+        session: &Session,
+        batch: &mut Vec<Job>,
+        doubt: &mut Option<Doubt>,
+    ) -> Result<(), Fault> {
+        let key = batch[0].key.clone();
+        if let Some(Doubt(client)) = &*doubt {
+            if let Some(client) = client {
+                session.end(client).await?;
+            }
+            let place = self.places.get(&key).copied().unwrap_or_default();
+            let found = lost::find(session, batch, place).await?;
+            *doubt = None;
+            match found {
+                Found::Written(ids) => self.settle(batch, ids.into_iter().map(Ok)),
+                Found::Never(error) => self.settle(batch, std::iter::repeat(Err(error))),
+                // Sent again, by the next attempt.
+                Found::Nothing => {}
+            }
+            return Ok(());
+        }
+        if !self.places.contains_key(&key) {
+            match reach(session, &key).await {
+                Ok(reach) => self.remember(&key, reach.info.newest),
+                Err(fault @ (Fault::Lost(_) | Fault::ForNow(_))) => return Err(fault),
+                Err(fault) => {
+                    self.settle(batch, std::iter::repeat(Err(fault.into_error(&key))));
+                    return Ok(());
+                }
+            }
+        }
+        match session.send(&self.transaction(batch)).await {
+            Ok(replies) => self.answer(session, batch, replies).await,
+            Err(fault) => {
+                *doubt = Some(Doubt(session.client.clone()));
+                Err(fault)
+            }
+        }
+    }
+
+    fn transaction(&self, batch: &[Job]) -> Pipeline {
+        let mut commands = Pipeline::with_capacity(batch.len() + 2);
+        commands.add_command(cmd("MULTI"));
+        for job in batch {
+            commands.add_command(self.xadd(job));
+        }
+        commands.add_command(cmd("EXEC"));
+        commands
+    }
+
+    fn xadd(&self, job: &Job) -> Cmd {
+        let mut xadd = Cmd::with_capacity(32, job.fields.size_bytes());
+        xadd.arg("XADD").arg(job.key.as_str());
+        xadd.arg("MAXLEN").arg("~").arg(self.kept);
+        match job.id {
+            NewId::Auto => xadd.arg("*"),
+            NewId::At(id) => xadd.arg(id.to_string()),
+        };
+        for (name, value) in job.fields.iter() {
+            xadd.arg(name).arg(value);
+        }
+        xadd
+    }
+
+    /// Reads the replies to a transaction. What Redis refuses for good leaves the batch; what it refuses for now stays.
+    async fn answer(
+        &mut self,
+        session: &Session,
+        batch: &mut Vec<Job>,
+        mut replies: Vec<Value>,
+    ) -> Result<(), Fault> {
+        let executed = replies.pop().unwrap_or_default();
+        let began = checked(replies.remove(0)); // What is left are the replies to the XADDs.
+        let results = match (checked(executed), began) {
+            (Ok(Value::Array(results)), _) => results,
+            // Whoever may not use transactions gets its entries written one by one.
+            (Err(_), Err(Fault::Refused(_))) => replies,
+            (Err(aborted), _) => return self.aborted(batch, replies, aborted),
+            (Ok(_), _) => return Err(Fault::Lost("its reply to EXEC is not understood".to_owned())),
+        };
+        let key = batch[0].key.clone();
+        let mut outcomes = Vec::with_capacity(batch.len());
+        for (job, result) in batch.iter().zip(results) {
+            let id = checked(result).and_then(|result| reply::id(&result));
+            outcomes.push(match id {
+                Ok(id) => Ok(id),
+                Err(fault) => Err(self.explain(session, job, fault).await),
+            });
+        }
+        if let Some(newest) = outcomes.iter().flatten().last() {
+            self.remember(&key, *newest);
+        }
+        self.settle(batch, outcomes);
+        Ok(())
+    }
+
+    /// Nothing was executed. Either some entries cannot be, and leave, or none can for now.
+    fn aborted(&mut self, batch: &mut Vec<Job>, queued: Vec<Value>, aborted: Fault) -> Result<(), Fault> {
+        let key = batch[0].key.clone();
+        let mut faults: Vec<_> = queued.into_iter().map(|reply| checked(reply).err()).collect();
+        let passing = |fault: &Option<Fault>| matches!(fault, Some(Fault::ForNow(_)));
+        if let Some(at) = faults.iter().position(passing) {
+            return Err(faults.swap_remove(at).unwrap_or(aborted));
+        }
+        if faults.iter().all(Option::is_none) {
+            if matches!(aborted, Fault::ForNow(_)) {
+                return Err(aborted);
+            }
+            self.settle(batch, std::iter::repeat(Err(aborted.into_error(&key))));
+            return Ok(());
+        }
+        let mut rest = Vec::new();
+        for (job, fault) in batch.drain(..).zip(faults) {
+            match fault {
+                Some(fault) => self.queue.settle(job, Err(fault.into_error(&key))),
+                None => rest.push(job),
+            }
+        }
+        *batch = rest;
+        Ok(())
+    }
+
+    /// Why Redis did not add an entry: its texts about ids are told by their numbers here.
+    async fn explain(&self, session: &Session, job: &Job, fault: Fault) -> BusError {
+        let Fault::Refused(text) = &fault else {
+            return fault.into_error(&job.key);
+        };
+        if text.contains("exhausted the last possible ID") {
+            return BusError::Exhausted;
+        }
+        match job.id {
+            NewId::At(asked) if text.contains("ID specified in XADD") => {
+                let known = self.places.get(&job.key).copied().unwrap_or_default();
+                let newest = reach(session, &job.key).await;
+                let newest = newest.map_or(known, |reach| reach.info.newest);
+                BusError::IdTooSmall { asked, newest }
+            }
+            _ => fault.into_error(&job.key),
+        }
+    }
+
+    fn settle(&self, batch: &mut Vec<Job>, outcomes: impl IntoIterator<Item = Result<StreamId, BusError>>) {
+        let mut written = 0;
+        for (job, outcome) in batch.drain(..).zip(outcomes) {
+            written += u64::from(outcome.is_ok());
+            self.queue.settle(job, outcome);
+        }
+        self.figures.published.fetch_add(written, Ordering::Relaxed);
+    }
+
+    fn remember(&mut self, key: &StreamKey, newest: StreamId) {
+        if self.places.len() >= PLACES_KEPT && !self.places.contains_key(key) {
+            self.places.clear();
+        }
+        self.places.insert(key.clone(), newest);
+    }
+}
+
+impl Figures {
+    /// Entries that were written.
+    pub(super) fn published(&self) -> u64 {
+        self.published.load(Ordering::Relaxed)
+    }
+
+    /// Why entries wait, though Redis is there.
+    pub(super) fn problem(&self) -> Option<String> {
+        self.problem.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_problem(&self, problem: Option<String>) {
+        *self.problem.lock().unwrap_or_else(PoisonError::into_inner) = problem;
+    }
+}

@@ -15,6 +15,7 @@ mod pass;
 mod person;
 #[cfg(test)]
 mod samples;
+mod sentiment;
 mod stopwords;
 mod text;
 mod topics;
@@ -28,11 +29,14 @@ pub use dates::DuePrecision;
 pub use language::{Language, LanguagePass};
 pub use pass::{Cadence, Input, Pass, PassError, Results};
 pub use person::{PEOPLE_MAX, Person};
+pub use sentiment::{
+    OthersSentiment, PersonSentiment, ScoredMessage, Sentiment, SentimentPass, SentimentSource,
+};
 pub use topics::{TERMS_MAX, TOPICS_MAX, TermCount, Topic, Topics, TopicsPass, rank};
 
 /// Every pass of the program, those that others need before these.
 pub fn all() -> &'static [&'static dyn Pass] {
-    &[&ActivityPass, &LanguagePass, &CommitmentsPass]
+    &[&ActivityPass, &LanguagePass, &SentimentPass, &TopicsPass, &CommitmentsPass]
 }
 
 /// The pass of that name.

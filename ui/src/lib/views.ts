@@ -1,3 +1,4 @@
+import Activity from '@lucide/svelte/icons/activity';
 import MessagesSquare from '@lucide/svelte/icons/messages-square';
 import Settings from '@lucide/svelte/icons/settings';
 import Upload from '@lucide/svelte/icons/upload';
@@ -14,6 +15,7 @@ export interface View {
 export const views: View[] = [
   { path: '/chats', title: 'Chats', icon: MessagesSquare as unknown as Component },
   { path: '/people', title: 'People', icon: UsersRound as unknown as Component },
+  { path: '/events', title: 'Events', icon: Activity as unknown as Component },
   { path: '/imports', title: 'Imports', icon: Upload as unknown as Component },
   { path: '/settings', title: 'Settings', icon: Settings as unknown as Component },
 ];

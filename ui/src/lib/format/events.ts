@@ -1,7 +1,8 @@
 import type { EntryFilter } from '$lib/api/bus';
 import type { BusFrame } from '$lib/api/live/client';
-import type { StreamEntry } from '$lib/api/types';
+import type { Backend, StreamEntry } from '$lib/api/types';
 import { LOCALE } from './locale';
+import { count } from './numbers';
 import type { Segment } from './text';
 import { dayKey } from './time';
 
@@ -20,7 +21,7 @@ const clockFormat = new Intl.DateTimeFormat(LOCALE, {
   minute: '2-digit',
   second: '2-digit',
   fractionalSecondDigits: 3,
-  hour12: false,
+  hourCycle: 'h23',
 });
 
 /** Compares two ids, `milliseconds-sequence`: both parts go to 2^64, beyond what a number holds. */
@@ -131,6 +132,27 @@ export function asJson({ id, fields }: StreamEntry): string {
     .filter(([name], i, all) => all.findLastIndex(([other]) => other === name) === i)
     .map(([name, value]) => `  ${JSON.stringify(name)}: ${JSON.stringify(value)}`);
   return `{\n${lines.join(',\n')}\n}`;
+}
+
+/** The engine's name for people. */
+export function engineTitle(backend: Backend): string {
+  return backend === 'redis' ? 'Redis' : 'Built-in log';
+}
+
+/** `0.4 ms`, `12 ms`, `3.2 s`. */
+export function lag(ms: number): string {
+  if (ms < 10) return `${ms.toFixed(1)} ms`;
+  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
+}
+
+/** `0.3`, `12`, `1,234`: how many a second. */
+export function rate(perSecond: number): string {
+  return perSecond < 10 ? perSecond.toFixed(1) : count(Math.round(perSecond));
+}
+
+/** With a full stop, where what another program said has none. */
+export function sentence(text: string): string {
+  return /[.!?]$/u.test(text) ? text : `${text}.`;
 }
 
 /** The types that this program publishes: to choose from. */

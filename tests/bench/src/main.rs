@@ -3,6 +3,7 @@
 //! Wherever it can, a figure is a ratio: the program and a yardstick, which does the same work with nothing around
 //! it, run side by side. Machines differ and are noisy; ratios hold. Nothing here fails a build.
 
+mod analysis;
 mod corpus;
 mod history;
 mod import;
@@ -32,7 +33,7 @@ pub(crate) struct Options {
     /// Rounds of each import, of which the median counts
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// Only these parts: import, history, queries, start, posts
+    /// Only these parts: import, history, queries, start, posts, analysis
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// The headless program
@@ -72,6 +73,9 @@ fn main() -> Result<()> {
     }
     if options.wants("posts") {
         posts::measure(&options, &mut report).context("measure posts")?;
+    }
+    if options.wants("analysis") {
+        analysis::measure(&options, &mut report).context("measure analysis")?;
     }
     report.write(&options.out)
 }

@@ -388,7 +388,12 @@ impl Analysis {
             .spawn(async move { inner.seed(id, selections, false).await });
     }
 
-    async fn get(&self, id: RunId) -> Result<Run, AnalysisError> {
+    /// A run as it stands.
+    ///
+    /// # Errors
+    ///
+    /// There is no such run, or the database's.
+    pub async fn get(&self, id: RunId) -> Result<Run, AnalysisError> {
         let found = self.0.store.read(move |reader| reader.run(id)).await?;
         found
             .map(|(run, _)| run)

@@ -327,11 +327,13 @@ fn finished(inner: &Inner, task: &Claimed, outcome: Outcome) -> Finished {
             id: task.id,
             attempt: task.attempt,
             results: Vec::new(),
+            covered: None,
             ending: Ending::Completed,
         },
         Some((error, again)) => failed(inner, task, error, again),
     };
     finished.results = outcome.results;
+    finished.covered = outcome.covered;
     finished
 }
 
@@ -351,6 +353,7 @@ fn failed(inner: &Inner, task: &Claimed, error: String, again: Again) -> Finishe
         id: task.id,
         attempt: task.attempt,
         results: Vec::new(),
+        covered: None,
         ending,
     }
 }

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use chatstats_model::{ConversationId, Message};
 use chatstats_passes::{Input, Pass, PassError, Results};
-use chatstats_store::NewResult;
+use chatstats_store::{Covered, NewResult};
 use jiff::tz::TimeZone;
+
+use crate::requests;
 
 /// What a task works on: everything a worker needs, also one on another machine.
 #[derive(Clone, Debug)]
@@ -25,6 +27,8 @@ pub(crate) struct Work {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Outcome {
     pub(crate) results: Vec<NewResult>,
+    /// All passes have a result, and which set they are.
+    pub(crate) covered: Option<Covered>,
     /// What went wrong, and whether another try could end otherwise.
     pub(crate) error: Option<(String, Again)>,
 }
@@ -72,6 +76,11 @@ pub(crate) fn execute(work: &Work, passes: &[&'static dyn Pass], zone: &TimeZone
             }
         }
     }
+    let set = requests::set(passes).filter(|_| failed.is_empty());
+    outcome.covered = set.map(|set| Covered {
+        set,
+        fingerprint: work.fingerprint,
+    });
     outcome
 }
 

@@ -41,11 +41,8 @@ pub(crate) fn check(request: RunRequest, enabled: &[&'static dyn Pass]) -> Resul
         conversation: request
             .conversation_id
             .filter(|_| request.kind == RunKind::Conversation),
-        lacking: if is_anew(request.kind) {
-            Vec::new()
-        } else {
-            versions(&passes)
-        },
+        lacking: lacking(request.kind, &passes),
+        set: set(&passes),
     };
     let run = NewRun {
         kind: request.kind,
@@ -61,12 +58,35 @@ pub(crate) fn selection_of(run: &NewRun, passes: &[&'static dyn Pass], lane: Tas
     (!passes.is_empty()).then(|| Selection {
         chats: run.chats.clone(),
         conversation: None,
-        lacking: if is_anew(run.kind) {
-            Vec::new()
-        } else {
-            versions(&passes)
-        },
+        lacking: lacking(run.kind, &passes),
+        set: set(&passes),
     })
+}
+
+/// The passes of which a conversation must lack a result to be covered by a run; none where it need not.
+fn lacking(kind: RunKind, passes: &[&'static dyn Pass]) -> Vec<PassVersion> {
+    if is_anew(kind) {
+        Vec::new()
+    } else {
+        versions(passes)
+    }
+}
+
+/// A number for a set of passes that compute, by names and versions (FNV-1a): a conversation keeps the one it was
+/// covered by last. None for a set that waits too; it would take turns with the other.
+pub(crate) fn set(passes: &[&'static dyn Pass]) -> Option<i64> {
+    const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+    const PRIME: u64 = 0x100_0000_01b3;
+    if passes.iter().any(|pass| pass.waits()) {
+        return None;
+    }
+    let mut names: Vec<_> = passes
+        .iter()
+        .map(|pass| format!("{}:{};", pass.name(), pass.version()))
+        .collect();
+    names.sort_unstable();
+    let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(PRIME);
+    Some(names.concat().bytes().fold(BASIS, mix) as i64)
 }
 
 /// Whether a run computes what is current anew.

@@ -152,8 +152,10 @@ async fn note(inner: &Inner, taken: Taken) -> Result<(), StoreError> {
 /// Queues every sealed conversation that lacks a result.
 async fn all_that_lack(inner: &Inner) -> Result<(), StoreError> {
     for lane in inner.lanes() {
+        let passes = requests::of_lane(&inner.settings.passes, lane);
         let selection = Selection {
-            lacking: requests::versions(&requests::of_lane(&inner.settings.passes, lane)),
+            lacking: requests::versions(&passes),
+            set: requests::set(&passes),
             ..Selection::default()
         };
         let lacking = inner

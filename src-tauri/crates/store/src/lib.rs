@@ -26,7 +26,7 @@ pub use tables::imports::{ImportCheckpoint, ImportRow};
 pub use tables::messages::{Anchor, ChatPosition, Probe, Stored};
 pub use tables::put::{KEY_BYTES_MAX, NewMessage, Put};
 pub use tables::recut::CONVERSATION_GAP_MINUTES_MAX;
-pub use tables::results::{ChatResult, NewResult, PassVersion, Selection, SelectionSize};
+pub use tables::results::{ChatResult, Covered, NewResult, PassVersion, Selection, SelectionSize};
 pub use tables::runs::{Announced, NewRun};
 pub use tables::seals::{Announcing, Seal};
 pub use tables::search::SearchQuery;

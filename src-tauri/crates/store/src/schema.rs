@@ -222,6 +222,10 @@ CREATE TABLE commitment_decisions (
     PRIMARY KEY (chat_id, key)
 ) WITHOUT ROWID;
 
+-- Which set of passes the conversation has results of, and of which of its states: what a run looks at first.
+ALTER TABLE conversations ADD COLUMN covered_by INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE conversations ADD COLUMN covered_fingerprint INTEGER NOT NULL DEFAULT -1;
+
 CREATE TABLE marks (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 ";
 

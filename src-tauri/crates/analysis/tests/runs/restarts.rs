@@ -156,6 +156,7 @@ async fn a_try_that_is_not_the_current_one_counts_for_nothing() {
             id: task.id,
             attempt: task.attempt,
             results: Vec::new(),
+            covered: None,
             ending: Ending::Completed,
         };
         // The slow worker comes after its lease has run out, then the quick one, then the quick one once more.

@@ -30,6 +30,15 @@ pub struct PassVersion {
     pub version: u32,
 }
 
+/// That a conversation has results of a whole set of passes: then a run need not look for each of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Covered {
+    /// Stands for the set: names and versions.
+    pub set: i64,
+    /// The conversation's fingerprint when its messages were read.
+    pub fingerprint: i64,
+}
+
 /// Which conversations a run covers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
@@ -39,6 +48,8 @@ pub struct Selection {
     pub conversation: Option<ConversationId>,
     /// Only those that lack a current result of any of these passes; empty for all.
     pub lacking: Vec<PassVersion>,
+    /// The number that stands for that set of passes in [`Covered`], where there is one.
+    pub set: Option<i64>,
 }
 
 /// What a selection comes to.
@@ -170,6 +181,15 @@ impl Reader {
 }
 
 impl Write<'_> {
+    /// Notes that a conversation has results of a set of passes.
+    pub(crate) fn put_covered(&mut self, id: ConversationId, covered: Covered) -> Result<(), StoreError> {
+        let mut put = self.conn.prepare_cached(
+            "UPDATE conversations SET covered_by = ?2, covered_fingerprint = ?3 WHERE id = ?1",
+        )?;
+        put.execute(params![id.0, covered.set, covered.fingerprint])?;
+        Ok(())
+    }
+
     /// Stores a result in place of the one there was of its pass; none of a conversation that is gone.
     pub(crate) fn put_result(&mut self, result: &NewResult, now: Timestamp) -> Result<(), StoreError> {
         let mut put = self.conn.prepare_cached(
@@ -207,6 +227,10 @@ fn wanted(selection: &Selection, chat: Option<ChatId>) -> (String, Vec<Box<dyn T
             values.push(Box::new(id.0));
         }
         None => conditions.push("c.sealed = 1".to_owned()),
+    }
+    if let Some(set) = selection.set.filter(|_| !selection.lacking.is_empty()) {
+        conditions.push("NOT (c.covered_by = ? AND c.covered_fingerprint = c.fingerprint)".to_owned());
+        values.push(Box::new(set));
     }
     if !selection.lacking.is_empty() {
         let pairs = vec!["(?, ?)"; selection.lacking.len()].join(", ");

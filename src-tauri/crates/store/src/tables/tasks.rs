@@ -8,7 +8,7 @@ use chatstats_model::{
 use rusqlite::{Row, params};
 
 use super::messages::time;
-use super::results::NewResult;
+use super::results::{Covered, NewResult};
 use crate::{Reader, StoreError, Write};
 
 /// How often a task may be started before it is a dead letter.
@@ -69,6 +69,8 @@ pub struct Finished {
     pub attempt: u32,
     /// What it left: stored however the task ended.
     pub results: Vec<NewResult>,
+    /// The set of passes that the conversation has results of now.
+    pub covered: Option<Covered>,
     /// How it ended.
     pub ending: Ending,
 }
@@ -384,6 +386,9 @@ impl Write<'_> {
                 self.put_result(result, now)?;
             }
             if let Some(done) = self.finish_task(one, now)? {
+                if let Some(covered) = one.covered {
+                    self.put_covered(done.conversation_id, covered)?;
+                }
                 runs.extend(done.run_id);
                 settled.push(done);
             }
@@ -412,6 +417,7 @@ impl Write<'_> {
             id,
             attempt,
             results: Vec::new(),
+            covered: None,
             ending: Ending::Retry {
                 error: "the worker that had it went away".to_owned(),
                 due: now,

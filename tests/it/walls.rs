@@ -21,6 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "chatstats-import",
             "chatstats-store",
             "chatstats-hub",
+            "chatstats-bus",
         ],
     ),
     (

@@ -29,7 +29,7 @@ impl Server {
     pub(crate) fn open(overrides: Overrides) -> Result<Server> {
         let config = Config::load(overrides)?;
         let log = chatstats_server::start_log(&config.data_dir)?;
-        let app = App::open(config)?;
+        let app = tauri::async_runtime::block_on(App::open(config))?;
         Ok(Server {
             app,
             shutdown: CancellationToken::new(),

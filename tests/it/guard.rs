@@ -10,12 +10,31 @@ use chatstats_tests::{Answer, Home, Post, Server, raw};
 
 /// Every route of the router as it stands there, with an address it answers.
 const ROUTES: &[(&str, &str)] = &[
+    (
+        "/api/analysis/streaming/queue/stream",
+        "/api/analysis/streaming/queue/stream?start_id=0",
+    ),
+    (
+        "/api/analysis/streaming/redis_stream/{stream_key}",
+        "/api/analysis/streaming/redis_stream/task_events:analysis",
+    ),
+    ("/api/bus", "/api/bus"),
+    ("/api/bus/events", "/api/bus/events"),
+    (
+        "/api/bus/streams/{stream_key}",
+        "/api/bus/streams/task_events:analysis",
+    ),
+    (
+        "/api/bus/streams/{stream_key}/entries",
+        "/api/bus/streams/task_events:analysis/entries?count=5",
+    ),
     ("/api/chats", "/api/chats"),
     ("/api/chats/{chat_id}", "/api/chats/1"),
     ("/api/chats/{chat_id}/messages", "/api/chats/1/messages"),
     ("/api/contacts", "/api/contacts"),
     ("/api/contacts/{contact_id}", "/api/contacts/1"),
     ("/api/health", "/api/health"),
+    ("/api/hub", "/api/hub"),
     ("/api/imports", "/api/imports"),
     ("/api/imports/{import_id}", "/api/imports/1"),
     ("/api/imports/{import_id}/cancel", "/api/imports/1/cancel"),

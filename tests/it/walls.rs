@@ -13,6 +13,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("chatstats-store", &["chatstats-model"]),
     ("chatstats-ring", &[]),
     ("chatstats-hub", &["chatstats-model", "chatstats-ring"]),
+    ("chatstats-bus", &["chatstats-model", "chatstats-ring"]),
     ("chatstats-passes", &["chatstats-model"]),
     (
         "chatstats-sync",
@@ -31,6 +32,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "chatstats-import",
             "chatstats-store",
             "chatstats-hub",
+            "chatstats-bus",
             "chatstats-sync",
         ],
     ),
@@ -61,6 +63,7 @@ const ABSENT: &[(&str, &[&str])] = &[
         "chatstats-hub",
         &["tokio*", "axum*", "hyper*", "rusqlite", "tauri*"],
     ),
+    ("chatstats-bus", &["axum*", "hyper*", "http", "tower*", "tauri*"]),
     ("chatstats-sync", &["axum*", "hyper*", "http", "tower*", "tauri*"]),
     ("chatstats-server", &["tauri*", "gtk*", "webkit2gtk*", "wry"]),
 ];

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::Context;
+use chatstats_bus::Bus;
 use chatstats_hub::Hub;
 use chatstats_model::{ImportId, ImportOptions, Timestamp};
 use chatstats_store::Store;
@@ -16,6 +17,7 @@ use crate::assets::Pages;
 use crate::config::Config;
 use crate::data_dir::{DataDir, Running};
 use crate::error::StartError;
+use crate::events;
 use crate::guard::Guard;
 use crate::listen;
 use crate::process;
@@ -42,6 +44,7 @@ struct Inner {
 pub(crate) struct AppState {
     pub(crate) store: Store,
     pub(crate) hub: Hub,
+    pub(crate) bus: Bus,
     pub(crate) ingest: Ingest,
     pub(crate) imports: Imports,
     /// Where uploads lie until they are imported.
@@ -54,17 +57,19 @@ pub(crate) struct AppState {
 }
 
 impl App {
-    /// Takes the data directory, opens the database and takes the port, in this order. Clients can connect from now
-    /// on; they are answered once [`serve`](Self::serve) runs. Needs no async runtime.
+    /// Takes the data directory, opens the database and the event log and takes the port, in this order. Clients can
+    /// connect from now on; they are answered once [`serve`](Self::serve) runs, which must be in the same runtime.
+    /// Blocks its thread while it works: meant for `block_on`, before there is anything else to do.
     ///
     /// # Errors
     ///
     /// See [`StartError`]; its text is for people.
-    pub fn open(config: Config) -> Result<Self, StartError> {
+    pub async fn open(config: Config) -> Result<Self, StartError> {
         process::prepare();
         let data_dir = DataDir::hold(&config.data_dir)?;
         let store = Store::open(data_dir.path())?;
         let tokens = Tokens::open(data_dir.path(), config.token.clone())?;
+        let bus = events::open(&config).await?;
         let listener = listen::bind(config.listen)?;
         let addr = listener.local_addr().map_err(|source| StartError::Listen {
             addr: config.listen,
@@ -79,6 +84,7 @@ impl App {
             ingest: Ingest::new(store.clone()),
             store,
             hub,
+            bus,
             imports,
             uploads_dir: Arc::new(uploads_dir),
             streams: Streams::default(),
@@ -165,6 +171,8 @@ impl App {
         let (accepted, stopped) = tokio::join!(listen::accept(listener, site, shutdown.clone()), ending);
         heart.abort();
         stopped.context("stop the imports")?;
+        // The streams have ended and the imports too: nobody publishes any more.
+        state.bus.shutdown().await;
         let store = state.store.clone();
         tokio::task::spawn_blocking(move || store.shutdown())
             .await
@@ -217,8 +225,5 @@ fn warn_of(config: &Config) {
             addr = %config.listen,
             "other machines can connect, and what they send and get is not encrypted; put a TLS proxy in front"
         );
-    }
-    if config.redis_url.is_some() {
-        tracing::warn!("this version shares no events through Redis yet; the Redis setting has no effect");
     }
 }

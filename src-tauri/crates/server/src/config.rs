@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chatstats_bus::ENTRIES_KEPT;
 use serde::Deserialize;
 
 use crate::error::{ConfigError, StartError};
@@ -21,6 +22,10 @@ const DEFAULT_HEARTBEAT_S: f64 = 30.0;
 
 /// Shorter beats would be a load, longer ones outlast the patience of proxies and of browsers.
 const HEARTBEAT_S_RANGE: std::ops::RangeInclusive<f64> = 0.05..=3_600.0;
+
+/// How many events may be kept. With fewer, a page that reconnects would find gaps; more would make a file of
+/// gigabytes that nobody reads.
+const EVENTS_KEPT_RANGE: std::ops::RangeInclusive<u64> = 100..=10_000_000;
 
 /// What the command line says. Everything else comes from variables, `config.toml` and defaults.
 #[derive(Clone, Debug, Default)]
@@ -44,10 +49,12 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The folder that holds everything the program keeps.
     pub data_dir: PathBuf,
-    /// A Redis to share events through.
-    pub redis_url: Option<String>,
     /// Between heartbeats.
     pub heartbeat: Duration,
+    /// About how many events each stream of the event log keeps.
+    pub events_kept: u64,
+    /// A Redis to share events through.
+    pub(crate) redis_url: Option<Said>,
     pub(crate) token: Option<Token>,
     pub(crate) allowed_hosts: Vec<AllowedHost>,
     pub(crate) allowed_origins: Vec<AllowedOrigin>,
@@ -61,6 +68,7 @@ struct File {
     redis_url: Option<String>,
     token: Option<String>,
     heartbeat_s: Option<f64>,
+    events_kept: Option<u64>,
     #[serde(default)]
     allowed_hosts: Vec<String>,
     #[serde(default)]
@@ -103,15 +111,16 @@ impl Config {
             file.heartbeat_s.map(|s| s.to_string()),
         );
         let heartbeat_s = heartbeat_s.map_or(Ok(DEFAULT_HEARTBEAT_S), |said| said.parse(heartbeat))?;
+        let events_kept = sources.pick("events_kept", None, file.events_kept.map(|kept| kept.to_string()));
+        let events_kept = events_kept.map_or(Ok(ENTRIES_KEPT), |said| said.parse(kept))?;
         let token = sources.pick("token", flags.token, file.token);
         let token = token.map(|said| said.parse(Token::parse)).transpose()?;
         let in_file = |key: &str| format!("{}, {key}", path.display());
         Ok(Self {
             listen,
-            redis_url: sources
-                .pick("redis_url", flags.redis_url, file.redis_url)
-                .map(|said| said.value),
             heartbeat: Duration::from_secs_f64(heartbeat_s),
+            events_kept,
+            redis_url: sources.pick("redis_url", flags.redis_url, file.redis_url),
             token,
             allowed_hosts: all(&file.allowed_hosts, &in_file("allowed_hosts"), AllowedHost::parse)?,
             allowed_origins: all(
@@ -131,9 +140,24 @@ struct Sources<'a, E> {
 }
 
 /// A value, and where it was said.
-struct Said {
-    place: String,
-    value: String,
+#[derive(Clone)]
+pub(crate) struct Said {
+    pub(crate) place: String,
+    pub(crate) value: String,
+}
+
+impl Said {
+    /// Whether it was typed with this command, and is not a setting that stands.
+    pub(crate) fn is_flag(&self) -> bool {
+        self.place.starts_with("--")
+    }
+}
+
+// A value may hold a password, which must not reach a log by way of a derived `Debug`.
+impl std::fmt::Debug for Said {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Said({}, …)", self.place)
+    }
 }
 
 impl<E: Fn(&str) -> Option<String>> Sources<'_, E> {
@@ -215,6 +239,14 @@ fn heartbeat(text: &str) -> Result<f64, String> {
     })
 }
 
+fn kept(text: &str) -> Result<u64, String> {
+    let kept = text.parse().ok().filter(|kept| EVENTS_KEPT_RANGE.contains(kept));
+    kept.ok_or_else(|| {
+        let (min, max) = (EVENTS_KEPT_RANGE.start(), EVENTS_KEPT_RANGE.end());
+        format!("{text:?} is not a number of events from {min} to {max}")
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -285,6 +317,7 @@ mod tests {
                 &["CHATSTATS_HEARTBEAT_S"],
             ),
             (&[("CHATSTATS_TOKEN", "two words")], None, &["CHATSTATS_TOKEN"]),
+            (&[], Some("events_kept = 1"), &["config.toml, events_kept", "100"]),
             (&[], Some("lisen = \"127.0.0.1:3\""), &["config.toml", "lisen"]),
             (&[], Some("listen = 3"), &["config.toml"]),
             (
@@ -309,6 +342,14 @@ mod tests {
                 .to_string();
             assert!(wanted.iter().all(|part| error.contains(part)), "{error}");
         }
+    }
+
+    #[test]
+    fn settings_that_are_printed_do_not_tell_the_password_of_redis() {
+        let env = [("CHATSTATS_REDIS_URL", "redis://:very-secret@localhost")];
+        let config = load(Overrides::default(), &env, None).expect("valid");
+        assert!(!format!("{config:?}").contains("very-secret"));
+        assert!(format!("{config:?}").contains("CHATSTATS_REDIS_URL"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use chatstats_bus::BusError;
 use chatstats_store::OpenError;
 
 /// Why [`App::open`](crate::App::open) or [`Config::load`](crate::Config::load) failed. Its text says what to do.
@@ -40,6 +41,9 @@ pub enum StartError {
     /// The database is damaged, too new or out of reach.
     #[error(transparent)]
     Database(#[from] OpenError),
+    /// The event log cannot be opened.
+    #[error("Events cannot be kept: {0}.")]
+    Events(BusError),
     /// A setting is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),

@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
+use chatstats_bus::BusError;
 use chatstats_model::Problem;
 use chatstats_store::StoreError;
 use hyper::StatusCode;
@@ -41,6 +42,14 @@ pub(crate) enum ApiError {
     /// The database could not answer. What it said is for the log.
     #[error("The database could not answer. The log of the program says why.")]
     Store(#[from] StoreError),
+    /// The event bus could not do it.
+    #[error("{0}.")]
+    Bus(#[from] BusError),
+    /// Events were taken, and Redis has not confirmed them.
+    #[error(
+        "The events wait to be written, and will be as soon as Redis answers. Sending them again would write them twice."
+    )]
+    Unconfirmed,
 }
 
 impl ApiError {
@@ -64,6 +73,8 @@ impl ApiError {
             Self::Store(StoreError::Closed) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Store(error) if error.is_disk_full() => StatusCode::INSUFFICIENT_STORAGE,
             Self::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Bus(error) => of_bus(error).0,
+            Self::Unconfirmed => StatusCode::GATEWAY_TIMEOUT,
         }
     }
 
@@ -80,6 +91,8 @@ impl ApiError {
             Self::Store(StoreError::Closed) => "closing",
             Self::Store(error) if error.is_disk_full() => "disk_full",
             Self::Store(_) => "database",
+            Self::Bus(error) => of_bus(error).1,
+            Self::Unconfirmed => "unconfirmed",
         }
     }
 
@@ -94,6 +107,9 @@ impl ApiError {
             Self::Store(error) if error.is_disk_full() => {
                 "The disk is full: nothing was stored. Make room and try again.".to_owned()
             }
+            Self::Bus(BusError::Log(_)) => {
+                "The event log could not be read or written. The log of the program says why.".to_owned()
+            }
             other => other.to_string(),
         }
     }
@@ -101,10 +117,15 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        if let Self::Store(error) = &self
-            && self.status().is_server_error()
-        {
-            tracing::error!(%error, "a request failed");
+        match &self {
+            Self::Store(error) if self.status().is_server_error() => {
+                tracing::error!(%error, "a request failed");
+            }
+            // That Redis is away is said once, by the bus, and not for each who asks.
+            Self::Bus(error) if self.status() == StatusCode::INTERNAL_SERVER_ERROR => {
+                tracing::error!(%error, "a request failed");
+            }
+            _ => {}
         }
         let mut response = problem(self.status(), self.code(), self.detail());
         if self.status() == StatusCode::SERVICE_UNAVAILABLE {
@@ -113,6 +134,22 @@ impl IntoResponse for ApiError {
                 .insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response
+    }
+}
+
+/// Status and word of what the bus says.
+fn of_bus(error: &BusError) -> (StatusCode, &'static str) {
+    match error {
+        BusError::Away(_) => (StatusCode::SERVICE_UNAVAILABLE, "bus_away"),
+        BusError::Full { .. } => (StatusCode::SERVICE_UNAVAILABLE, "bus_full"),
+        BusError::TooManyStreams(_) => (StatusCode::SERVICE_UNAVAILABLE, "too_many_streams"),
+        BusError::Closed => (StatusCode::SERVICE_UNAVAILABLE, "closing"),
+        BusError::WrongType(_) => (StatusCode::BAD_REQUEST, "not_a_stream"),
+        BusError::Key(_) => (StatusCode::BAD_REQUEST, "stream_key"),
+        BusError::Fields(_) => (StatusCode::BAD_REQUEST, "event"),
+        BusError::Refused(_) => (StatusCode::BAD_GATEWAY, "redis_refused"),
+        BusError::Uncertain => (StatusCode::GATEWAY_TIMEOUT, "unconfirmed"),
+        _ => (StatusCode::INTERNAL_SERVER_ERROR, "event_log"),
     }
 }
 

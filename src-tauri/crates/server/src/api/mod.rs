@@ -1,9 +1,12 @@
 //! The addresses of the server, one file per resource.
 
+mod bus;
+mod bus_streams;
 mod chats;
 mod contacts;
 mod extract;
 mod health;
+mod hub;
 mod imports;
 mod messages;
 mod posts;
@@ -11,6 +14,9 @@ mod search;
 mod status;
 mod streams;
 pub(crate) mod upload;
+
+pub(crate) use bus_streams::is_scope;
+pub(crate) use streams::LAST_EVENT_ID;
 
 use axum::Router;
 use axum::extract::State;
@@ -33,8 +39,11 @@ pub(crate) fn router(state: AppState) -> Router {
         )
         .route("/api/live-sync/stream/chats", get(streams::chats))
         .route("/api/live-sync/stream/contacts", get(streams::contacts))
+        .merge(bus::routes())
+        .merge(bus_streams::routes())
         .merge(chats::routes())
         .merge(contacts::routes())
+        .merge(hub::routes())
         .merge(imports::routes())
         .merge(messages::routes())
         .merge(posts::routes())

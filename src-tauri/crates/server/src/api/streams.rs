@@ -17,7 +17,8 @@ use crate::sse::{self, Endpoint};
 /// The largest `limit`: who wants more leaves it out and gets all.
 const LIMIT_MAX: usize = 1_000_000;
 
-const LAST_EVENT_ID: &str = "last-event-id";
+/// What a client that reconnects says it has.
+pub(crate) const LAST_EVENT_ID: &str = "last-event-id";
 
 /// `GET /api/live-sync/stream/chat/{chat_id}/messages?limit=&last_event_id=`.
 pub(crate) async fn messages(

@@ -1,16 +1,21 @@
 //! Talking to the server that runs: two processes never write one data directory.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use axum::body::Bytes;
 use chatstats_model::Problem;
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::{AUTHORIZATION, HOST};
-use hyper::{Method, Request};
+use hyper::http::request::Builder;
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
+
+use super::sse::EventStream;
+use crate::api::LAST_EVENT_ID;
 
 /// One connection to a running server.
 pub(super) struct Client {
@@ -47,10 +52,32 @@ impl Client {
             .await
     }
 
+    /// Opens an event stream, which uses the connection up. `last_id` is what the caller has.
+    pub(super) async fn stream(mut self, path: &str, last_id: Option<&str>) -> Result<EventStream> {
+        let request = Request::builder().method(Method::GET).uri(path);
+        let request = match last_id {
+            Some(id) => request.header(LAST_EVENT_ID, id),
+            None => request,
+        };
+        let response = self.send(request, Bytes::new()).await?;
+        if !response.status().is_success() {
+            return Err(refusal(response).await);
+        }
+        Ok(EventStream::new(response.into_body(), self))
+    }
+
     async fn request<T: DeserializeOwned>(&mut self, method: Method, path: &str, body: Bytes) -> Result<T> {
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
+        let request = Request::builder().method(method).uri(path);
+        let response = self.send(request, body).await?;
+        if !response.status().is_success() {
+            return Err(refusal(response).await);
+        }
+        serde_json::from_slice(&read(response).await?)
+            .context("understand the answer of the running ChatStats")
+    }
+
+    async fn send(&mut self, request: Builder, body: Bytes) -> Result<Response<Incoming>> {
+        let request = request
             .header(HOST, &self.host)
             .header(AUTHORIZATION, format!("Bearer {}", self.token))
             .body(Full::new(body))?;
@@ -58,24 +85,44 @@ impl Client {
             .ready()
             .await
             .context("the running ChatStats closed the connection")?;
-        let response = self
-            .sender
+        self.sender
             .send_request(request)
             .await
-            .context("ask the running ChatStats")?;
-        let status = response.status();
-        let body = response
-            .into_body()
-            .collect()
-            .await
-            .context("read the answer of the running ChatStats")?
-            .to_bytes();
-        if !status.is_success() {
-            match serde_json::from_slice::<Problem>(&body) {
-                Ok(problem) => bail!("{}", problem.detail),
-                Err(_) => bail!("the running ChatStats answered {status}"),
-            }
-        }
-        serde_json::from_slice(&body).context("understand the answer of the running ChatStats")
+            .context("ask the running ChatStats")
     }
+}
+
+/// The server said no.
+#[derive(Debug, thiserror::Error)]
+#[error("{detail}")]
+pub(super) struct Refused {
+    pub(super) status: StatusCode,
+    detail: String,
+}
+
+/// A part of an address, a name of any bytes.
+pub(super) fn escaped(part: &str) -> String {
+    // In a form a space becomes a plus, which in a path is a plus.
+    let escaped: String = form_urlencoded::byte_serialize(part.as_bytes()).collect();
+    escaped.replace('+', "%20")
+}
+
+async fn read(response: Response<Incoming>) -> Result<Bytes> {
+    let body = response.into_body().collect().await;
+    Ok(body
+        .context("read the answer of the running ChatStats")?
+        .to_bytes())
+}
+
+async fn refusal(response: Response<Incoming>) -> anyhow::Error {
+    let status = response.status();
+    let body = match read(response).await {
+        Ok(body) => body,
+        Err(error) => return error,
+    };
+    let detail = match serde_json::from_slice::<Problem>(&body) {
+        Ok(problem) => problem.detail,
+        Err(_) => format!("the running ChatStats answered {status}"),
+    };
+    Refused { status, detail }.into()
 }

@@ -3,10 +3,12 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use chatstats_model::Backend;
 use chatstats_store::{DATABASE_FILE, Store};
 use clap::Args;
 
-use super::DataDirOption;
+use super::events::Source;
+use super::{DataDirOption, address};
 use crate::config::Config;
 use crate::data_dir::{DataDir, find_running};
 
@@ -27,6 +29,7 @@ impl Doctor {
             findings.push(("permissions", permissions(&config)));
             findings.push(("server", Ok(server(&config))));
             findings.push(("database", database(&config)));
+            findings.push(("events", events(&config)));
         } else {
             findings.push(("database", Ok("none yet; the first start makes it".into())));
         }
@@ -79,6 +82,35 @@ fn database(config: &Config) -> Result<String, String> {
         Ok(format!("sound: {messages} messages in {chats} chats"))
     } else {
         Err(damage.join("; "))
+    }
+}
+
+/// Where events are kept, whether that answers, and how many there are.
+fn events(config: &Config) -> Result<String, String> {
+    if let Some(running) = find_running(&config.data_dir)
+        && address::token_of(config, &running).is_err()
+    {
+        return Ok("kept by the server, which was started with a token of its own and is not asked".into());
+    }
+    let status = async {
+        let mut source = Source::open(config).await?;
+        let status = source.status().await?;
+        source.close().await?;
+        anyhow::Ok(status)
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let status = runtime.map_err(|e| e.to_string())?.block_on(status);
+    let Some(status) = status.map_err(|e| format!("{e:#}"))? else {
+        return Ok("none yet; the first start makes their log".into());
+    };
+    let place = match (status.backend, status.address) {
+        (Backend::Embedded, _) => "in a file".to_owned(),
+        (Backend::Redis, None) => "in Redis".to_owned(),
+        (Backend::Redis, Some(address)) => format!("in Redis at {address}"),
+    };
+    match status.problem {
+        Some(problem) => Err(format!("{place}: {problem}")),
+        None => Ok(format!("{place}: {} kept", status.length)),
     }
 }
 

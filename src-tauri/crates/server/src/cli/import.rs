@@ -14,12 +14,11 @@ use chatstats_store::Store;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::DataDirOption;
 use super::client::Client;
+use super::{DataDirOption, address};
 use crate::app::start_imports;
 use crate::config::Config;
-use crate::data_dir::{DataDir, find_running};
-use crate::token;
+use crate::data_dir::{DataDir, Running, find_running};
 
 /// How often a running server is asked how far it is.
 const POLL_EVERY: Duration = Duration::from_millis(200);
@@ -96,7 +95,7 @@ impl ImportCommand {
             .map(|path| absolute(path))
             .collect::<Result<Vec<_>>>()?;
         let ended = match find_running(&config.data_dir) {
-            Some(running) => there(&config, &running.url, &paths, options)?,
+            Some(running) => there(&config, &running, &paths, options)?,
             None => here(&config, paths, options)?,
         };
         if self.json {
@@ -134,17 +133,14 @@ fn here(config: &Config, paths: Vec<PathBuf>, options: ImportOptions) -> Result<
 }
 
 /// Hands the import to the server that runs, and waits for it.
-fn there(config: &Config, url: &str, paths: &[PathBuf], options: ImportOptions) -> Result<Ended> {
-    let token = match &config.token {
-        Some(token) => token.clone(),
-        None => token::kept(&config.data_dir)?,
-    };
+fn there(config: &Config, running: &Running, paths: &[PathBuf], options: ImportOptions) -> Result<Ended> {
+    let token = address::token_of(config, running)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("start the client")?;
     runtime.block_on(async {
-        let mut client = Client::connect(url, token.as_str()).await?;
+        let mut client = Client::connect(&running.url, token.as_str()).await?;
         let paths = paths.iter().map(|path| path.display().to_string()).collect();
         let request = ImportRequest {
             paths,

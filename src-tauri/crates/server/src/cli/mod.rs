@@ -3,9 +3,12 @@
 mod address;
 mod client;
 mod doctor;
+mod events;
 mod import;
 mod open;
 mod serve;
+mod signal;
+mod sse;
 mod token;
 mod url;
 
@@ -35,6 +38,8 @@ enum Command {
     Serve(serve::Serve),
     /// Import exports: files, folders or zips, recognised by their content
     Import(import::ImportCommand),
+    /// Look into the event log: its newest events, a range of it, its length
+    Events(events::EventsCommand),
     /// Look at the data directory and say what is right and what is wrong with it
     Doctor(doctor::Doctor),
     /// Open the running server in the browser
@@ -68,6 +73,7 @@ pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Serve(command) => command.run(),
         Command::Import(command) => command.run(),
+        Command::Events(command) => command.run(),
         Command::Doctor(command) => command.run(),
         Command::Open(command) => command.run(),
         Command::Url(command) => command.run(),

@@ -9,6 +9,7 @@ use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 use super::DataDirOption;
+use super::signal::signal;
 use crate::app::App;
 use crate::config::{Config, Overrides};
 use crate::log::start_log;
@@ -46,14 +47,13 @@ impl Serve {
         })?;
         crate::data_dir::make_private(&config.data_dir)?;
         let _log = start_log(&config.data_dir)?;
-        let app = App::open(config)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(available_parallelism().map_or(1, usize::from).min(WORKERS_MAX))
             .thread_name("serve")
             .enable_all()
             .build()
             .context("start the threads of the server")?;
-        runtime.block_on(serve(app))?;
+        runtime.block_on(async { serve(App::open(config).await?).await })?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -81,31 +81,4 @@ fn say(line: &str) -> Result<()> {
     writeln!(out, "{line}")
         .and_then(|()| out.flush())
         .context("print the address")
-}
-
-/// Waits for a signal to end. The handlers are in place when this returns.
-#[cfg(unix)]
-fn signal() -> std::io::Result<impl Future<Output = ()> + Send> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
-}
-
-/// Waits for a signal to end. The handlers are in place when this returns.
-#[cfg(windows)]
-fn signal() -> std::io::Result<impl Future<Output = ()> + Send> {
-    use tokio::signal::windows::{ctrl_break, ctrl_c};
-    let (mut interrupt, mut stop) = (ctrl_c()?, ctrl_break()?);
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = stop.recv() => {}
-        }
-    })
 }

@@ -12,10 +12,7 @@ use futures_util::Stream;
 use http_body::{Body, Frame};
 
 use super::pulse::{Beat, Listening};
-use super::{OpenStream, frame};
-
-/// How much is taken from the hub at once, in bytes: what a socket takes without waiting, usually.
-const GATHER_BYTES: usize = 64 << 10;
+use super::{GATHER_BYTES, OpenStream, frame};
 
 /// What a stream tells of.
 pub(crate) trait Feed: Send + Unpin + 'static {

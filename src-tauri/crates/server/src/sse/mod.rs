@@ -1,10 +1,11 @@
 //! Event streams: what is common to all of them.
 //!
-//! A stream is a response body with a small state machine ([`live::LiveBody`]) and no task of its own. It joins
-//! without a hole: subscribe first, then take the database's position, send `initial` up to it, pass over what the
-//! hub has of it as well, `ready`, and live from there. A stream that was too slow for the hub reads what it missed
-//! from the database and goes on.
+//! A stream is a response body with a small state machine and no task of its own. Those of the bus ([`bus::BusBody`])
+//! follow its log. Those of the hub ([`live::LiveBody`]) have the database behind them, and join without a hole:
+//! subscribe first, then take the database's position, send `initial` up to it, pass over what the hub has of it as
+//! well, `ready`, and live from there. Who was too slow for the hub gets what it missed from the database.
 
+pub(crate) mod bus;
 pub(crate) mod frame;
 pub(crate) mod lists;
 pub(crate) mod live;
@@ -12,20 +13,23 @@ pub(crate) mod messages;
 pub(crate) mod place;
 pub(crate) mod pulse;
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
+use bytes::Bytes;
+use chatstats_model::Timestamp;
+use http_body::Body as HttpBody;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 
-use chatstats_hub::Payload;
-use chatstats_model::Timestamp;
-use live::{Feed, LiveBody};
+use crate::connection::TakeOver;
 use pulse::Pulse;
 
-use crate::connection::TakeOver;
+/// How much is taken at once of what is to be told, in bytes: what a socket takes without waiting, usually.
+const GATHER_BYTES: usize = 64 << 10;
 
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
@@ -49,10 +53,20 @@ pub(crate) enum Endpoint {
     Chats,
     /// The list of contacts.
     Contacts,
+    /// The events of the bus, by scope and run.
+    QueueStream,
+    /// Any stream of the bus.
+    RedisStream,
 }
 
 impl Endpoint {
-    pub(crate) const ALL: [Self; 3] = [Self::Messages, Self::Chats, Self::Contacts];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Messages,
+        Self::Chats,
+        Self::Contacts,
+        Self::QueueStream,
+        Self::RedisStream,
+    ];
 }
 
 /// Counts a stream as open for as long as it lives.
@@ -109,10 +123,7 @@ impl Drop for OpenStream {
 }
 
 /// The answer that carries a stream.
-pub(crate) fn response<F: Feed>(body: LiveBody<F>) -> Response
-where
-    F::Payload: Payload,
-{
+pub(crate) fn response(body: impl HttpBody<Data = Bytes, Error = io::Error> + Send + 'static) -> Response {
     let mut response = Response::new(Body::new(body));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
@@ -123,7 +134,7 @@ where
     response
 }
 
-fn heartbeat() -> bytes::Bytes {
+fn heartbeat() -> Bytes {
     let now = Timestamp::from_micros(jiff::Timestamp::now().as_microsecond()).unwrap_or_default();
     let mut out = Vec::new();
     frame::begin(&mut out, "heartbeat");

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -41,7 +42,9 @@ impl Server {
             data_dir: Some(dir.path().to_owned()),
             ..Overrides::default()
         };
-        let app = App::open(Config::load(overrides).expect("settings")).expect("opened");
+        let config = Config::load(overrides).expect("settings");
+        let app = tokio::task::block_in_place(|| Handle::current().block_on(App::open(config)));
+        let app = app.expect("opened");
         let shutdown = CancellationToken::new();
         let serving = tokio::spawn({
             let (app, shutdown) = (app.clone(), shutdown.clone());

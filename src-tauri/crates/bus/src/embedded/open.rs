@@ -16,10 +16,6 @@ const WRITER_CACHE_KIB: i64 = 4 * 1024;
 /// Page cache of each reader, in KiB. Small: what is read is read once, and the operating system caches the file.
 const READER_CACHE_KIB: i64 = 512;
 
-/// The write-ahead log is copied into the file when it has grown to so many pages of 4 KiB: 16 MiB. Rarely enough to
-/// cost little, and a blink to replay after a crash.
-const CHECKPOINT_PAGES: i64 = 4_000;
-
 /// The write-ahead log is cut back to this size after a checkpoint.
 const WAL_BYTES_MAX: i64 = 64 << 20;
 
@@ -80,12 +76,19 @@ pub(super) fn reader(path: &Path) -> Result<Connection, rusqlite::Error> {
     Ok(conn)
 }
 
+/// A connection that copies the write-ahead log into the file.
+pub(super) fn folder(path: &Path) -> Result<Connection, rusqlite::Error> {
+    let conn = connect(path, READER_CACHE_KIB)?;
+    conn.pragma_update(None, "synchronous", "NORMAL")?;
+    Ok(conn)
+}
+
 fn writer(path: &Path) -> Result<(Connection, Vec<Loaded>), OpenError> {
     private().open(path).map_err(FileError::from)?;
     let mut conn = connect(path, WRITER_CACHE_KIB)?;
     conn.pragma_update(None, "journal_mode", "WAL")?;
     conn.pragma_update(None, "synchronous", "NORMAL")?;
-    conn.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    conn.pragma_update(None, "wal_autocheckpoint", 0)?; // A thread of its own does that.
     conn.pragma_update(None, "journal_size_limit", WAL_BYTES_MAX)?;
     schema::migrate(&mut conn)?;
     let loaded = table::load(&conn)?;

@@ -9,6 +9,7 @@ use std::time::Instant;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use super::fold::{self, Fold};
 use super::group::Group;
 use super::streams::Streams;
 use super::table::{self, Depth, FileError};
@@ -96,6 +97,7 @@ impl Writer {
             kept: settings.kept,
             unswept,
             is_stuck: false,
+            fold: Fold::start(&settings.path)?,
             shared: Arc::clone(&shared),
         };
         let spawned = std::thread::Builder::new()
@@ -203,6 +205,7 @@ struct Thread {
     unswept: BTreeMap<i64, StreamId>,
     /// The last commit failed, as on a full disk: nothing is swept until there is something to write.
     is_stuck: bool,
+    fold: Fold,
     shared: Arc<Shared>,
 }
 
@@ -230,7 +233,13 @@ impl Thread {
                 }
                 Step::End => break,
             }
+            if self.fold.is_finish_due()
+                && let Err(error) = fold::finish(&self.conn)
+            {
+                tracing::warn!(%error, "the event log could not be folded into its file; it is tried again");
+            }
         }
+        drop(self.fold);
         if let Err(error) = self.conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
             tracing::warn!(%error, "the event log could not be folded into its file; the next start will do it");
         }
@@ -239,6 +248,7 @@ impl Thread {
     /// One commit for all of them; then the followers are told, and then those who wrote.
     fn write(&mut self, adds: Vec<Add>) {
         let began = Instant::now();
+        let bytes = adds.iter().map(|add| add.fields.size_bytes()).sum();
         let streams = Arc::clone(&self.streams);
         let mut group = Group::new(&streams, (self.clock)());
         let mut answers = Vec::with_capacity(adds.len());
@@ -251,6 +261,7 @@ impl Thread {
             false => self.commit(|conn| group.write(conn, kept)),
         };
         if written.is_ok() {
+            self.fold.wrote(bytes);
             self.tell(group);
             let lag_us = began.elapsed().as_micros();
             self.shared.lag_us.store(lag_us as u64, Ordering::Relaxed);

@@ -15,6 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("chatstats-hub", &["chatstats-model", "chatstats-ring"]),
     ("chatstats-bus", &["chatstats-model", "chatstats-ring"]),
     ("chatstats-passes", &["chatstats-model"]),
+    ("chatstats-llm", &["chatstats-model", "chatstats-passes"]),
     (
         "chatstats-sync",
         &[
@@ -64,6 +65,7 @@ const ABSENT: &[(&str, &[&str])] = &[
         &["tokio*", "axum*", "hyper*", "rusqlite", "tauri*"],
     ),
     ("chatstats-bus", &["axum*", "hyper*", "http", "tower*", "tauri*"]),
+    ("chatstats-llm", &["axum*", "rusqlite", "tauri*"]),
     ("chatstats-sync", &["axum*", "hyper*", "http", "tower*", "tauri*"]),
     ("chatstats-server", &["tauri*", "gtk*", "webkit2gtk*", "wry"]),
 ];

@@ -9,8 +9,8 @@ use anyhow::Context;
 use chatstats_bus::Bus;
 use chatstats_hub::Hub;
 use chatstats_model::{ImportId, ImportOptions, Timestamp};
-use chatstats_store::Store;
-use chatstats_sync::{ImportSettings, Imports, ImportsError, Ingest, Publisher};
+use chatstats_store::{CommitListener, Store};
+use chatstats_sync::{ImportSettings, Imports, ImportsError, Ingest, Publisher, Tracker, TrackerSettings};
 use tokio_util::sync::CancellationToken;
 
 use crate::assets::Pages;
@@ -47,6 +47,7 @@ pub(crate) struct AppState {
     pub(crate) bus: Bus,
     pub(crate) ingest: Ingest,
     pub(crate) imports: Imports,
+    pub(crate) tracker: Tracker,
     /// Where uploads lie until they are imported.
     pub(crate) uploads_dir: Arc<PathBuf>,
     pub(crate) streams: Streams,
@@ -76,7 +77,17 @@ impl App {
             source,
         })?;
         let hub = Hub::new();
-        store.on_commit(Arc::new(Publisher::new(hub.clone())));
+        let tracker = Tracker::new(
+            store.clone(),
+            TrackerSettings {
+                gap_minutes: config.conversation_gap_minutes,
+                now: Arc::new(now),
+            },
+        );
+        // The hub first: a screen is told of a message before anybody is of what it ends.
+        let listeners: Vec<Arc<dyn CommitListener>> =
+            vec![Arc::new(Publisher::new(hub.clone())), Arc::new(tracker.clone())];
+        store.on_commit(Arc::new(listeners));
         warn_of(&config);
         let uploads_dir = data_dir.path().join(UPLOADS_DIR);
         let imports = start_imports(&store, data_dir.path())?;
@@ -86,6 +97,7 @@ impl App {
             hub,
             bus,
             imports,
+            tracker,
             uploads_dir: Arc::new(uploads_dir),
             streams: Streams::default(),
             guard: Arc::new(Guard::new(&config, addr.port(), tokens)),
@@ -161,6 +173,15 @@ impl App {
             let (streams, every) = (state.streams.clone(), state.config.heartbeat);
             async move { streams.keep_beating(every).await }
         });
+        let tracking = tokio::spawn({
+            let (tracker, bus, shutdown) = (state.tracker.clone(), state.bus.clone(), shutdown.clone());
+            async move {
+                tokio::select! {
+                    () = tracker.run(&bus) => {}
+                    () = shutdown.cancelled() => {}
+                }
+            }
+        });
         let ending = async {
             shutdown.cancelled().await;
             state.streams.pulse().close();
@@ -171,6 +192,7 @@ impl App {
         let (accepted, stopped) = tokio::join!(listen::accept(listener, site, shutdown.clone()), ending);
         heart.abort();
         stopped.context("stop the imports")?;
+        tracking.await.context("stop the tracker")?;
         // The streams have ended and the imports too: nobody publishes any more.
         state.bus.shutdown().await;
         let store = state.store.clone();

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chatstats_bus::ENTRIES_KEPT;
+use chatstats_model::CONVERSATION_GAP_MINUTES;
+use chatstats_store::CONVERSATION_GAP_MINUTES_MAX;
 use serde::Deserialize;
 
 use crate::error::{ConfigError, StartError};
@@ -53,6 +55,8 @@ pub struct Config {
     pub heartbeat: Duration,
     /// About how many events each stream of the event log keeps.
     pub events_kept: u64,
+    /// The pause that ends a conversation, in minutes.
+    pub conversation_gap_minutes: u32,
     /// A Redis to share events through.
     pub(crate) redis_url: Option<Said>,
     pub(crate) token: Option<Token>,
@@ -69,6 +73,7 @@ struct File {
     token: Option<String>,
     heartbeat_s: Option<f64>,
     events_kept: Option<u64>,
+    conversation_gap_minutes: Option<u64>,
     #[serde(default)]
     allowed_hosts: Vec<String>,
     #[serde(default)]
@@ -113,6 +118,9 @@ impl Config {
         let heartbeat_s = heartbeat_s.map_or(Ok(DEFAULT_HEARTBEAT_S), |said| said.parse(heartbeat))?;
         let events_kept = sources.pick("events_kept", None, file.events_kept.map(|kept| kept.to_string()));
         let events_kept = events_kept.map_or(Ok(ENTRIES_KEPT), |said| said.parse(kept))?;
+        let gap = file.conversation_gap_minutes.map(|minutes| minutes.to_string());
+        let gap = sources.pick("conversation_gap_minutes", None, gap);
+        let gap = gap.map_or(Ok(CONVERSATION_GAP_MINUTES), |said| said.parse(gap_minutes))?;
         let token = sources.pick("token", flags.token, file.token);
         let token = token.map(|said| said.parse(Token::parse)).transpose()?;
         let in_file = |key: &str| format!("{}, {key}", path.display());
@@ -120,6 +128,7 @@ impl Config {
             listen,
             heartbeat: Duration::from_secs_f64(heartbeat_s),
             events_kept,
+            conversation_gap_minutes: gap,
             redis_url: sources.pick("redis_url", flags.redis_url, file.redis_url),
             token,
             allowed_hosts: all(&file.allowed_hosts, &in_file("allowed_hosts"), AllowedHost::parse)?,
@@ -247,6 +256,14 @@ fn kept(text: &str) -> Result<u64, String> {
     })
 }
 
+fn gap_minutes(text: &str) -> Result<u32, String> {
+    let range = 1..=CONVERSATION_GAP_MINUTES_MAX;
+    let minutes = text.parse().ok().filter(|minutes| range.contains(minutes));
+    minutes.ok_or_else(|| {
+        format!("{text:?} is not a number of minutes from 1 to {CONVERSATION_GAP_MINUTES_MAX}")
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -318,6 +335,11 @@ mod tests {
             ),
             (&[("CHATSTATS_TOKEN", "two words")], None, &["CHATSTATS_TOKEN"]),
             (&[], Some("events_kept = 1"), &["config.toml, events_kept", "100"]),
+            (
+                &[],
+                Some("conversation_gap_minutes = 0"),
+                &["config.toml, conversation_gap_minutes", "10080"],
+            ),
             (&[], Some("lisen = \"127.0.0.1:3\""), &["config.toml", "lisen"]),
             (&[], Some("listen = 3"), &["config.toml"]),
             (

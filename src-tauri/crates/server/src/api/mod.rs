@@ -4,6 +4,7 @@ mod bus;
 mod bus_streams;
 mod chats;
 mod contacts;
+mod conversations;
 mod extract;
 mod health;
 mod hub;
@@ -43,6 +44,7 @@ pub(crate) fn router(state: AppState) -> Router {
         .merge(bus_streams::routes())
         .merge(chats::routes())
         .merge(contacts::routes())
+        .merge(conversations::routes())
         .merge(hub::routes())
         .merge(imports::routes())
         .merge(messages::routes())

@@ -12,7 +12,7 @@ use crate::client::Client;
 use crate::counters::Counters;
 use crate::gate::{self, Gate};
 use crate::prompt;
-use crate::protocol::{self, Dialect, Reply, Turn};
+use crate::protocol::{self, ChatMessage, Dialect, Reply};
 use crate::refusal::Refusal;
 use crate::result::{LlmInsight, LlmResult};
 use crate::settings::Settings;
@@ -55,20 +55,20 @@ impl Asker {
     /// There is no answer, or none that can be used.
     pub(crate) async fn ask(&self, transcript: &Transcript) -> Result<LlmResult, Refusal> {
         let deadline = Instant::now() + Duration::from_secs(self.settings.timeout_s);
-        let mut turns = vec![
-            turn("system", prompt::system(self.settings.language.as_deref())),
-            turn("user", prompt::question(transcript)),
+        let mut messages = vec![
+            message("system", prompt::system(self.settings.language.as_deref())),
+            message("user", prompt::question(transcript)),
         ];
-        let reply = self.exchange(&turns, deadline).await?;
+        let reply = self.exchange(&messages, deadline).await?;
         let wrong = match self.understand(&reply, transcript)? {
             Ok(insight) => return Ok(self.result(insight, reply, transcript)),
             Err(wrong) => wrong,
         };
         self.counters.repaired();
         let shown = tokens::head(&reply.text, WRONG_ANSWER_TOKENS_MAX);
-        turns.push(turn("assistant", shown.to_owned()));
-        turns.push(turn("user", prompt::repair(&wrong)));
-        let reply = self.exchange(&turns, deadline).await?;
+        messages.push(message("assistant", shown.to_owned()));
+        messages.push(message("user", prompt::repair(&wrong)));
+        let reply = self.exchange(&messages, deadline).await?;
         match self.understand(&reply, transcript)? {
             Ok(insight) => Ok(self.result(insight, reply, transcript)),
             Err(wrong) => {
@@ -111,11 +111,11 @@ impl Asker {
 
     /// Gets a reply, in a simpler dialect if the server does not understand the one spoken so far. A dialect is
     /// remembered once it has worked: that a request was refused may have had another reason.
-    async fn exchange(&self, turns: &[Turn], deadline: Instant) -> Result<Reply, Refusal> {
+    async fn exchange(&self, messages: &[ChatMessage], deadline: Instant) -> Result<Reply, Refusal> {
         let mut dialect = *self.dialect.lock().unwrap_or_else(PoisonError::into_inner);
         let mut first_refusal = None;
         loop {
-            let refusal = match self.call(turns, dialect, deadline).await {
+            let refusal = match self.call(messages, dialect, deadline).await {
                 Ok(reply) => {
                     *self.dialect.lock().unwrap_or_else(PoisonError::into_inner) = dialect;
                     return Ok(reply);
@@ -138,7 +138,12 @@ impl Asker {
     }
 
     /// One call.
-    async fn call(&self, turns: &[Turn], dialect: Dialect, deadline: Instant) -> Result<Reply, Refusal> {
+    async fn call(
+        &self,
+        messages: &[ChatMessage],
+        dialect: Dialect,
+        deadline: Instant,
+    ) -> Result<Reply, Refusal> {
         let turn = timeout_at(deadline, self.gate.enter())
             .await
             .unwrap_or_else(|_| {
@@ -147,9 +152,9 @@ impl Asker {
                     TURN_MISSED_WAIT,
                 ))
             })?;
-        let share = self.budget.set_aside(self.expected(turns))?;
+        let share = self.budget.set_aside(self.expected(messages))?;
         self.counters.called();
-        let request = dialect.request(&self.settings.model, turns, self.settings.answer_tokens_max);
+        let request = dialect.request(&self.settings.model, messages, self.settings.answer_tokens_max);
         let outcome = match timeout_at(deadline, self.client.post(request)).await {
             Err(_) => Err(Refusal::Late(format!(
                 "no answer within {} s",
@@ -164,7 +169,10 @@ impl Asker {
         match outcome.map_err(|refusal| self.discreet(refusal)) {
             Ok(reply) => {
                 turn.answered();
-                self.spend(share, reply.tokens.unwrap_or_else(|| self.guessed(turns, &reply)));
+                self.spend(
+                    share,
+                    reply.tokens.unwrap_or_else(|| self.guessed(messages, &reply)),
+                );
                 Ok(reply)
             }
             Err(refusal) => {
@@ -183,17 +191,22 @@ impl Asker {
         if !matches!(refusal, Refusal::Unknown(_)) {
             self.counters.failed(refusal.text());
         }
-        let (why, asked) = match refusal {
-            Refusal::Busy(why, asked) => (why, asked),
-            Refusal::NotNow(why, wait) => (why, Some(wait)),
-            Refusal::Late(_) => {
-                turn.was_late();
-                return refusal;
+        match &refusal {
+            Refusal::Busy(why, asked) => {
+                let wait = turn.was_refused(why, *asked);
+                return Refusal::NotNow(why.clone(), wait);
             }
-            other => return other,
-        };
-        let wait = turn.was_refused(&why, asked);
-        Refusal::NotNow(why, wait)
+            Refusal::NotNow(why, wait) => {
+                turn.was_refused(why, Some(*wait));
+            }
+            // Who asks next would hear the same: one conversation fails, and not all of them.
+            Refusal::Closed(why) => {
+                turn.was_refused(why, None);
+            }
+            Refusal::Late(_) => turn.was_late(),
+            Refusal::Failed(_) | Refusal::Unknown(_) | Refusal::Never(_) => {}
+        }
+        refusal
     }
 
     fn spend(&self, share: Share<'_>, tokens: Tokens) {
@@ -202,17 +215,17 @@ impl Asker {
     }
 
     /// What a call takes at most.
-    fn expected(&self, turns: &[Turn]) -> Tokens {
+    fn expected(&self, messages: &[ChatMessage]) -> Tokens {
         Tokens {
-            question: question_tokens(turns),
+            question: question_tokens(messages),
             answer: self.settings.answer_tokens_max.into(),
         }
     }
 
     /// What a call has taken, where the server does not count.
-    fn guessed(&self, turns: &[Turn], reply: &Reply) -> Tokens {
+    fn guessed(&self, messages: &[ChatMessage], reply: &Reply) -> Tokens {
         Tokens {
-            question: question_tokens(turns),
+            question: question_tokens(messages),
             answer: tokens::estimate(&reply.text),
         }
     }
@@ -226,10 +239,13 @@ impl Asker {
     }
 }
 
-fn turn(role: &'static str, content: String) -> Turn {
-    Turn { role, content }
+fn message(role: &'static str, content: String) -> ChatMessage {
+    ChatMessage { role, content }
 }
 
-fn question_tokens(turns: &[Turn]) -> u64 {
-    turns.iter().map(|turn| tokens::estimate(&turn.content)).sum()
+fn question_tokens(messages: &[ChatMessage]) -> u64 {
+    messages
+        .iter()
+        .map(|message| tokens::estimate(&message.content))
+        .sum()
 }

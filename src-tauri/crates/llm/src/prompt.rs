@@ -1,5 +1,9 @@
 //! The words of the question.
 
+use std::sync::LazyLock;
+
+use serde_json::Value;
+
 use crate::tokens;
 use crate::transcript::Transcript;
 
@@ -9,7 +13,10 @@ pub(crate) const VERSION: u32 = 1;
 
 /// What an answer must look like, as a JSON schema. It holds only what all servers know: bounds are in words, in
 /// [`SYSTEM`], and are checked when the answer is read.
-pub(crate) const SCHEMA: &str = include_str!("../prompts/v1/schema.json");
+pub(crate) static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
+    serde_json::from_str(include_str!("../prompts/v1/schema.json"))
+        .expect("the file is JSON, as the tests show")
+});
 
 const SYSTEM: &str = include_str!("../prompts/v1/system.txt");
 const QUESTION: &str = include_str!("../prompts/v1/question.txt");

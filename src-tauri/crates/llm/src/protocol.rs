@@ -9,7 +9,7 @@ use crate::prompt;
 
 /// One message of the exchange.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Turn {
+pub(crate) struct ChatMessage {
     pub(crate) role: &'static str,
     pub(crate) content: String,
 }
@@ -75,8 +75,8 @@ impl Dialect {
     }
 
     /// A request's body.
-    pub(crate) fn request(self, model: &str, turns: &[Turn], answer_tokens_max: u32) -> Bytes {
-        let mut body = json!({"model": model, "messages": turns, "stream": false});
+    pub(crate) fn request(self, model: &str, messages: &[ChatMessage], answer_tokens_max: u32) -> Bytes {
+        let mut body = json!({"model": model, "messages": messages, "stream": false});
         let limit = if self.max_tokens {
             "max_tokens"
         } else {
@@ -89,8 +89,7 @@ impl Dialect {
         }
         match self.format {
             Format::Schema => {
-                let schema: Value = serde_json::from_str(prompt::SCHEMA).unwrap_or_default();
-                let named = json!({"name": "description", "strict": true, "schema": schema});
+                let named = json!({"name": "description", "strict": true, "schema": *prompt::SCHEMA});
                 body["response_format"] = json!({"type": "json_schema", "json_schema": named});
             }
             Format::Object => body["response_format"] = json!({"type": "json_object"}),

@@ -23,8 +23,10 @@ pub(crate) enum Refusal {
     Failed(String),
     /// The server does not know something about the request; another form of it may do.
     Unknown(String),
-    /// It will be the same next time.
+    /// It will be the same next time, for this conversation.
     Never(String),
+    /// It will be the same for every conversation, until the user changes something.
+    Closed(String),
     /// Not before this time has passed.
     NotNow(String, Duration),
 }
@@ -43,10 +45,10 @@ impl Refusal {
                 ": set context_tokens to what the model takes, or start the server with a larger context",
             )),
             400 | 422 => Refusal::Unknown(told("")),
-            401 | 403 => Refusal::Never(told(": check api_key, and that it may use this model")),
-            404 => Refusal::Never(told(": check base_url, and that the server has this model")),
+            401 | 403 => Refusal::Closed(told(": check api_key, and that it may use this model")),
+            404 => Refusal::Closed(told(": check base_url, and that the server has this model")),
             413 => Refusal::Never(told(": the question is too long for it; lower context_tokens")),
-            300..=399 => Refusal::Never(told(
+            300..=399 => Refusal::Closed(told(
                 ": it points to another address, which is not followed; set base_url to the right one",
             )),
             _ if status.is_server_error() => Refusal::Failed(told("")),
@@ -63,7 +65,9 @@ impl Refusal {
             },
             Refusal::NotNow(error, wait) => PassError::NotNow { error, wait },
             Refusal::Late(error) | Refusal::Failed(error) => PassError::Transient(error),
-            Refusal::Unknown(error) | Refusal::Never(error) => PassError::Permanent(error),
+            Refusal::Unknown(error) | Refusal::Never(error) | Refusal::Closed(error) => {
+                PassError::Permanent(error)
+            }
         }
     }
 
@@ -71,21 +75,23 @@ impl Refusal {
     pub(crate) fn text(&self) -> &str {
         match self {
             Refusal::Busy(text, _) | Refusal::NotNow(text, _) => text,
-            Refusal::Late(text) | Refusal::Failed(text) | Refusal::Unknown(text) | Refusal::Never(text) => {
-                text
-            }
+            Refusal::Late(text) | Refusal::Failed(text) => text,
+            Refusal::Unknown(text) | Refusal::Never(text) | Refusal::Closed(text) => text,
         }
     }
 
     /// The same with another text.
-    pub(crate) fn map_text(mut self, change: impl Fn(&str) -> String) -> Refusal {
-        match &mut self {
-            Refusal::Busy(text, _) | Refusal::NotNow(text, _) => *text = change(text),
-            Refusal::Late(text) | Refusal::Failed(text) | Refusal::Unknown(text) | Refusal::Never(text) => {
-                *text = change(text);
-            }
+    pub(crate) fn map_text(self, change: impl Fn(&str) -> String) -> Refusal {
+        let changed = change(self.text());
+        match self {
+            Refusal::Busy(_, wait) => Refusal::Busy(changed, wait),
+            Refusal::NotNow(_, wait) => Refusal::NotNow(changed, wait),
+            Refusal::Late(_) => Refusal::Late(changed),
+            Refusal::Failed(_) => Refusal::Failed(changed),
+            Refusal::Unknown(_) => Refusal::Unknown(changed),
+            Refusal::Never(_) => Refusal::Never(changed),
+            Refusal::Closed(_) => Refusal::Closed(changed),
         }
-        self
     }
 }
 
@@ -156,11 +162,13 @@ mod tests {
             (502, "Failed"),
             (400, "Unknown"),
             (422, "Unknown"),
-            (401, "Never"),
-            (403, "Never"),
-            (404, "Never"),
-            (307, "Never"),
+            (401, "Closed"),
+            (403, "Closed"),
+            (404, "Closed"),
+            (307, "Closed"),
             (402, "NotNow"),
+            (413, "Never"),
+            (405, "Never"),
         ] {
             let refusal = format!("{:?}", of(status, ""));
             assert!(refusal.starts_with(wanted), "{status}: {refusal}");

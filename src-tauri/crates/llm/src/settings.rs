@@ -67,9 +67,9 @@ pub struct Settings {
 /// What is wrong with the settings, and what would be right.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
-    /// The address cannot be used.
-    #[error("base_url {0:?} cannot be used: {1}")]
-    BaseUrl(String, String),
+    /// The address cannot be used. It is not repeated: it may hold a password.
+    #[error("base_url cannot be used: {0}")]
+    BaseUrl(String),
     /// The address is another machine's, and the user has not agreed to that.
     #[error("{0} Set may_leave_machine = true if that is what you want.")]
     LeavesMachine(String),
@@ -175,8 +175,7 @@ impl Settings {
     }
 
     pub(crate) fn endpoint(&self) -> Result<Endpoint, SettingsError> {
-        let endpoint = Endpoint::parse(&self.base_url)
-            .map_err(|why| SettingsError::BaseUrl(self.base_url.clone(), why))?;
+        let endpoint = Endpoint::parse(&self.base_url).map_err(SettingsError::BaseUrl)?;
         match self.warning() {
             Some(warning) if !self.may_leave_machine => Err(SettingsError::LeavesMachine(warning)),
             _ => Ok(endpoint),

@@ -94,10 +94,12 @@ fn what_was_not_asked_for_is_named() {
 
 #[test]
 fn the_schema_and_the_rules_name_the_same_kinds_as_the_types() {
-    let schema: Value = serde_json::from_str(prompt::SCHEMA).expect("the schema is JSON");
     let rules = prompt::system(None).to_lowercase();
     let check = |path: &str, is_known: fn(Value) -> bool| {
-        let names = schema.pointer(path).and_then(Value::as_array).expect("names");
+        let names = prompt::SCHEMA
+            .pointer(path)
+            .and_then(Value::as_array)
+            .expect("names");
         for name in names {
             assert!(
                 is_known(name.clone()),

@@ -14,6 +14,9 @@ use axum::routing::post;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
+/// How long a model thinks here.
+const MOMENT: Duration = Duration::from_millis(5);
+
 /// What the server does with a request.
 #[derive(Clone, Debug)]
 pub(crate) enum Act {
@@ -33,6 +36,8 @@ pub(crate) enum Act {
     Gather(usize),
     /// Answers after this time.
     After(Duration),
+    /// Answers after a moment while so few are here, and has the rest come back in another.
+    AtMost(usize),
     /// Refuses `response_format`s of this type, and answers all others.
     NoFormats(Vec<&'static str>),
 }
@@ -169,6 +174,14 @@ async fn complete(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: B
         }
         Act::After(time) => {
             tokio::time::sleep(time).await;
+            said(&good_answer(), true)
+        }
+        Act::AtMost(most) if shared.here.borrow().0 > most => {
+            let headers = [("retry-after", "0.02")];
+            (StatusCode::TOO_MANY_REQUESTS, headers, "slow down").into_response()
+        }
+        Act::AtMost(_) => {
+            tokio::time::sleep(MOMENT).await;
             said(&good_answer(), true)
         }
         Act::NoFormats(unknown) if unknown.contains(&format.as_str()) => {

@@ -129,6 +129,17 @@ async fn what_will_be_the_same_next_time_says_what_to_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_lets_nobody_in_fails_one_conversation_and_not_all() {
+    let server = FakeServer::start([refuse(404)]).await;
+    let pass = pass(&server);
+    permanent(run(&pass).await);
+    let (error, wait) = not_now(run(&pass).await);
+    assert!(error.contains("check base_url"), "{error}");
+    assert!(wait <= Duration::from_secs(1));
+    assert_eq!(server.seen().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_repeats_the_key_does_not_get_it_into_an_error() {
     let said = json!({"error": {"message": "Incorrect API key provided: sk-secret"}}).to_string();
     let server = FakeServer::start([Act::Refuse(401, Vec::new(), said)]).await;

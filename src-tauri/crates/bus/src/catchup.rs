@@ -37,8 +37,8 @@ pub(crate) enum Caught {
         entries: Vec<Arc<Entry>>,
         through: StreamId,
     },
-    /// Something is missing before whatever comes after this place.
-    Gap { after: StreamId },
+    /// Something is missing here. If the stream began anew, its ids did too.
+    Gap { anew: bool },
     /// The end.
     Up(Place),
 }
@@ -123,7 +123,7 @@ impl CatchUp {
             self.after = self.after.max(before).max(info.trimmed_through);
             self.ask(bus, key, self.after);
         }
-        Caught::Gap { after: self.after }
+        Caught::Gap { anew }
     }
 
     /// Hands a page out, and asks for the next while the reader is busy with it.

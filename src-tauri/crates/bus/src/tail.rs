@@ -214,9 +214,10 @@ impl Tail {
                     let wanted = entries.into_iter().filter(|entry| self.filter.wants(entry));
                     self.backlog.extend(wanted.map(Item::Entry));
                 }
-                Ok(Caught::Gap { after }) => {
-                    // A gap below this place, which the stream's reader may have found as well, is told.
-                    self.sent.id = after;
+                Ok(Caught::Gap { anew }) => {
+                    if anew {
+                        self.sent.id = StreamId::ZERO;
+                    }
                     self.backlog.push_back(Item::Notice(Notice::Gap));
                 }
                 Ok(Caught::Up(place)) => {

@@ -158,7 +158,13 @@ pub(crate) async fn a_slow_follower_is_told_that_it_missed_something<E: Engine>(
         .await
         .expect("followed");
     expect_numbers(&mut had_some, 0..10).await;
+    let mut quick = bus
+        .follow(&key(), Filter::All, Start::Now)
+        .await
+        .expect("followed");
     fill(&bus, 10..10 + MANY).await;
+    // Nothing is on its way any more.
+    expect_numbers(&mut quick, 10..10 + MANY).await;
     bus.trim(&key(), Trim::Exactly(10)).await.expect("trimmed");
     for tail in [&mut had_none, &mut had_some] {
         expect_gap(tail).await;

@@ -6,6 +6,8 @@
 #[cfg(unix)]
 mod cli; // commands, their output and exit codes
 #[cfg(unix)]
+mod conversations; // pauses end conversations, and each seal is on the bus once
+#[cfg(unix)]
 mod crash; // kill -9 while messages are posted and exports imported
 #[cfg(unix)]
 mod guard; // who gets in: every route, every wrong Host, Origin and token

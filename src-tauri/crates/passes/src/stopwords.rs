@@ -7,7 +7,7 @@ use foldhash::fast::FixedState;
 
 /// The lists, written for this program: the closed classes of a language (articles, pronouns, prepositions,
 /// conjunctions, auxiliaries) and what fills its chats. Lower case, separated by white space.
-const LISTS: [(&str, &str); 14] = [
+const LISTS: [(&str, &str); 15] = [
     (CHAT, include_str!("../data/stopwords/chat.txt")),
     ("da", include_str!("../data/stopwords/da.txt")),
     ("de", include_str!("../data/stopwords/de.txt")),
@@ -16,6 +16,7 @@ const LISTS: [(&str, &str); 14] = [
     ("fr", include_str!("../data/stopwords/fr.txt")),
     ("id", include_str!("../data/stopwords/id.txt")),
     ("it", include_str!("../data/stopwords/it.txt")),
+    ("nb", include_str!("../data/stopwords/nb.txt")),
     ("nl", include_str!("../data/stopwords/nl.txt")),
     ("pl", include_str!("../data/stopwords/pl.txt")),
     ("pt", include_str!("../data/stopwords/pt.txt")),

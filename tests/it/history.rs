@@ -1,6 +1,8 @@
 //! The `initial` of a very long chat is one event on one line, complete and in order, and the server writes it as
 //! it reads it: its memory stays where it is however slowly the client takes it.
 
+#[cfg(target_os = "linux")]
+use chatstats_tests::memory;
 use chatstats_tests::{EventStream, Home, Post, Server, Transcript};
 
 const MESSAGES: u64 = 200_000;
@@ -64,27 +66,4 @@ fn post(number: u64) -> Post {
 
 fn target(chat: i64) -> String {
     format!("/api/live-sync/stream/chat/{chat}/messages")
-}
-
-#[cfg(target_os = "linux")]
-mod memory {
-    //! What the kernel tells of a process's memory (`man 5 proc`).
-
-    /// Forgets the peak so far, and returns what the process holds now, in KiB.
-    pub(super) fn restart_peak(pid: u32) -> u64 {
-        std::fs::write(format!("/proc/{pid}/clear_refs"), "5").expect("one's own child");
-        field(pid, "VmRSS:")
-    }
-
-    /// The most it has held since, in KiB.
-    pub(super) fn peak_kib(pid: u32) -> u64 {
-        field(pid, "VmHWM:")
-    }
-
-    fn field(pid: u32, name: &str) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("one's own child");
-        let line = status.lines().find_map(|line| line.strip_prefix(name));
-        let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
-        kib.and_then(|kib| kib.parse().ok()).expect("a number of KiB")
-    }
 }

@@ -4,11 +4,23 @@
 //! Unix; other systems run the tests of the crates, and `walls`.
 
 #[cfg(unix)]
+mod bus_api; // the log read and published to over HTTP
+#[cfg(unix)]
+mod bus_crash; // kill -9 while events are published and followed
+#[cfg(unix)]
+mod bus_redis; // the bus in Redis: shared, away and back, a thousand clients
+#[cfg(unix)]
+mod bus_resume; // clients of the bus come back, fall behind, and are sent away
+#[cfg(unix)]
+mod bus_stream; // what the event streams of the bus tell
+#[cfg(unix)]
 mod cli; // commands, their output and exit codes
 #[cfg(unix)]
 mod conversations; // pauses end conversations, and each seal is on the bus once
 #[cfg(unix)]
 mod crash; // kill -9 while messages are posted and exports imported
+#[cfg(unix)]
+mod events_cli; // `chatstats events`
 #[cfg(unix)]
 mod guard; // who gets in: every route, every wrong Host, Origin and token
 #[cfg(unix)]

@@ -17,6 +17,15 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("chatstats-passes", &["chatstats-model"]),
     ("chatstats-llm", &["chatstats-model", "chatstats-passes"]),
     (
+        "chatstats-analysis",
+        &[
+            "chatstats-model",
+            "chatstats-bus",
+            "chatstats-passes",
+            "chatstats-store",
+        ],
+    ),
+    (
         "chatstats-sync",
         &[
             "chatstats-model",

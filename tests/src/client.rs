@@ -72,6 +72,31 @@ impl Client {
         Ok(answer.json()["chat_id"].as_i64().expect("a number"))
     }
 
+    /// Publishes events to the bus, each `{"scope":…,"type":…,"data":{…}}`, and returns their ids.
+    ///
+    /// # Panics
+    ///
+    /// If they are not taken.
+    pub fn publish(&mut self, events: &Value) -> Vec<String> {
+        self.try_publish(events)
+            .unwrap_or_else(|error| panic!("no answer: {error}"))
+    }
+
+    /// As [`Client::publish`], where the server may be gone: then nobody knows what became of the events.
+    ///
+    /// # Errors
+    ///
+    /// No answer came.
+    ///
+    /// # Panics
+    ///
+    /// If they are not taken.
+    pub fn try_publish(&mut self, events: &Value) -> io::Result<Vec<String>> {
+        let answer = self.try_ask("POST", "/api/bus/events", &events.to_string())?;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        Ok(serde_json::from_value(answer.json()["ids"].take()).expect("a list of ids"))
+    }
+
     /// Starts an import and returns its number.
     ///
     /// # Panics

@@ -16,12 +16,16 @@ mod export;
 mod home;
 #[cfg(unix)]
 mod http;
+#[cfg(target_os = "linux")]
+pub mod memory;
 #[cfg(unix)]
 mod post;
 #[cfg(unix)]
 mod progress;
 #[cfg(unix)]
 mod random;
+#[cfg(unix)]
+mod redis;
 #[cfg(unix)]
 mod server;
 #[cfg(unix)]
@@ -38,6 +42,7 @@ pub use {
     post::{Message, Post},
     progress::Progress,
     random::{Random, seed},
+    redis::Redis,
     server::{Ended, Server, Signal},
     transcript::{Told, Transcript},
 };

@@ -1,0 +1,150 @@
+//! A Redis of one's own: the server and the client that are in `PATH`.
+
+use std::net::{SocketAddr, TcpListener};
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+
+use crate::eventually;
+
+/// A running `redis-server` that keeps its data in a file, on a free port of the loopback. Killed when dropped.
+#[derive(Debug)]
+pub struct Redis {
+    child: Child,
+    addr: SocketAddr,
+    dir: TempDir,
+    password: Option<&'static str>,
+}
+
+impl Redis {
+    /// Starts one and waits until it answers.
+    ///
+    /// # Panics
+    ///
+    /// If there is no `redis-server`, or it does not start.
+    #[must_use]
+    pub fn start() -> Redis {
+        Redis::start_with(None)
+    }
+
+    /// As [`Redis::start`], and nobody gets in without this password.
+    ///
+    /// # Panics
+    ///
+    /// As [`Redis::start`].
+    #[must_use]
+    pub fn start_with(password: Option<&'static str>) -> Redis {
+        let dir = TempDir::with_prefix("chatstats-redis-").expect("a folder");
+        let addr = free_address();
+        let child = spawn(addr, &dir, password);
+        let mut redis = Redis {
+            child,
+            addr,
+            dir,
+            password,
+        };
+        redis.answers();
+        redis
+    }
+
+    /// Its address, without the password.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Its address, with the password.
+    #[must_use]
+    pub fn url(&self) -> String {
+        match self.password {
+            None => format!("redis://{}", self.addr),
+            Some(password) => format!("redis://:{password}@{}", self.addr),
+        }
+    }
+
+    /// Runs `redis-cli` with these arguments and returns what it prints.
+    ///
+    /// # Panics
+    ///
+    /// If there is none, or it fails.
+    pub fn cli(&self, arguments: &[&str]) -> String {
+        let output = self.command(arguments).output().expect("redis-cli is installed");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(
+            output.status.success() && !said.starts_with("ERR"),
+            "{arguments:?}: {said} {output:?}"
+        );
+        said.trim_end().to_owned()
+    }
+
+    /// `kill -9`. What was acknowledged is in its file.
+    ///
+    /// # Panics
+    ///
+    /// If it had ended already.
+    pub fn kill(&mut self) {
+        assert_eq!(self.child.try_wait().expect("a child"), None, "ended by itself");
+        self.child.kill().expect("killed");
+        self.child.wait().expect("a child");
+    }
+
+    /// Starts it again with its data, at the same address.
+    ///
+    /// # Panics
+    ///
+    /// As [`Redis::start`].
+    pub fn start_again(&mut self) {
+        self.child = spawn(self.addr, &self.dir, self.password);
+        self.answers();
+    }
+
+    fn answers(&mut self) {
+        eventually("an answer of redis-server", || {
+            assert_eq!(
+                self.child.try_wait().expect("a child"),
+                None,
+                "redis-server ended"
+            );
+            let output = self.command(&["ping"]).output().expect("redis-cli is installed");
+            output.stdout.starts_with(b"PONG").then_some(())
+        });
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("redis-cli");
+        command.args(["-h", "127.0.0.1", "-p", &self.addr.port().to_string()]);
+        command.env_remove("REDISCLI_AUTH").args(arguments);
+        if let Some(password) = self.password {
+            command.env("REDISCLI_AUTH", password);
+        }
+        command
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        // Both fail where it has ended and was waited for; that is fine.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn spawn(addr: SocketAddr, dir: &TempDir, password: Option<&str>) -> Child {
+    let mut command = Command::new("redis-server");
+    command
+        .args(["--bind", "127.0.0.1", "--port", &addr.port().to_string()])
+        .args(["--appendonly", "yes", "--save", "", "--maxclients", "5000"])
+        .arg("--dir")
+        .arg(dir.path())
+        .stdout(Stdio::null());
+    if let Some(password) = password {
+        command.args(["--requirepass", password]);
+    }
+    command.spawn().expect("redis-server is installed")
+}
+
+/// An address that nobody listens on. Another process may take it in between; then the start fails, loudly.
+fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address")
+}

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chatstats_model::{ChatId, Conversation, ConversationId, Kind, Timestamp};
-use chatstats_store::{Lane, NewMessage, Put, Seal, Store, StoreError, Write};
+use chatstats_store::{DATABASE_FILE, Lane, NewMessage, Put, Seal, Store, StoreError, Write};
 use proptest::prelude::*;
 
 const GAP_MINUTES: i64 = 90;
@@ -270,6 +270,22 @@ fn what_was_found_in_the_log_is_not_announced_again_unless_it_changed_since() {
     assert_eq!(world.pending(), HashSet::from([again[2].conversation_id]));
 }
 
+#[test]
+fn a_database_from_before_there_were_conversations_is_cut() {
+    let mut world = World::new();
+    world.store(&[(0, 0), (0, 200), (0, 210), (1, 5)]);
+    let before = stretches(&world.conversations());
+    let raw = rusqlite::Connection::open(world.dir.path().join(DATABASE_FILE)).expect("opened");
+    raw.execute_batch("DELETE FROM conversations; UPDATE chats SET cut_gap_us = NULL")
+        .expect("as the migration leaves it");
+    drop(raw);
+    // What comes before its turn is in it as well.
+    world.store(&[(0, 400)]);
+    world.set_gap(GAP_MINUTES as u32, &[]);
+    world.check(&[]);
+    assert_eq!(world.conversations().len(), before.len() + 1);
+}
+
 /// A message as the model knows it.
 struct Known {
     chat: usize,
@@ -280,7 +296,7 @@ struct Known {
 
 /// A store, and what should be in it.
 struct World {
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
     store: Store,
     chats: Vec<ChatId>,
     messages: Vec<Known>,
@@ -304,7 +320,7 @@ impl World {
             })
             .expect("made");
         World {
-            _dir: dir,
+            dir,
             store,
             chats,
             messages: Vec::new(),

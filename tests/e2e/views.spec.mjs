@@ -24,6 +24,9 @@ function views() {
     ['/people', (page) => page.getByText('Sam Rivers')],
     ['/imports', (page) => page.getByRole('heading', { name: 'History' })],
     [`/imports/${job}`, (page) => page.getByText('Done', { exact: true })],
+    ['/events', (page) => page.locator('[data-entry]')],
+    ['/events?scope=task:none', (page) => page.getByText('No such events')],
+    ['/events/messages', (page) => page.getByRole('rowheader', { name: 'All chats' })],
     ['/settings', (page) => page.getByText('Data folder')],
   ];
 }
@@ -46,6 +49,7 @@ describe('with chats', () => {
     chat = await program.post('Lisbon', messages);
     const started = await program.api('/api/imports', { demo: true, dry_run: false });
     job = started.id;
+    await program.publish(['global', 'run_complete', { run_id: 1, total: 2, success: 2, failed: 0 }]);
   });
 
   for (const colorScheme of ['light', 'dark']) {

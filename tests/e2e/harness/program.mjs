@@ -14,9 +14,10 @@ export class Program {
   #child;
   #log = '';
 
-  /** Starts it on a free port. */
-  static async start() {
+  /** Starts it on a free port; with a Redis if its address is given. */
+  static async start({ redisUrl } = {}) {
     const program = new Program();
+    program.redisUrl = redisUrl;
     program.dataDir = await mkdtemp(join(tmpdir(), 'chatstats-e2e-'));
     await program.up('127.0.0.1:0');
     return program;
@@ -26,7 +27,11 @@ export class Program {
   async up(listen = new URL(this.origin).host) {
     const child = spawn(BINARY, ['serve', '--listen', listen, '--data-dir', this.dataDir], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, CHATSTATS_HEARTBEAT_S: '2' },
+      env: {
+        ...process.env,
+        CHATSTATS_HEARTBEAT_S: '2',
+        ...(this.redisUrl && { CHATSTATS_REDIS_URL: this.redisUrl }),
+      },
     });
     this.#child = child;
     child.stderr.on('data', (text) => (this.#log += text));
@@ -66,6 +71,12 @@ export class Program {
     });
     if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
     return response.json();
+  }
+
+  /** Publishes events, `[scope, type, data]` each, and gives their ids. */
+  async publish(...events) {
+    const body = events.map(([scope, type, data = {}]) => ({ scope, type, data }));
+    return (await this.api('/api/bus/events', body)).ids;
   }
 
   /** Posts messages to a chat of a bridge; gives the chat's id. `messages` are texts, or fields of a message. */

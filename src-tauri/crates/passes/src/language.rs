@@ -97,7 +97,11 @@ pub(crate) fn language(messages: &[Message]) -> Language {
         // Of a language without a list there must be no sign of one with a list.
         confidence >= 0.9 && !has_list(language) && small.share < 0.25
     };
-    let agreed = if language == small.language { small.margin } else { 0.0 };
+    let agreed = if language == small.language {
+        small.margin
+    } else {
+        0.0
+    };
     answer(said.then_some(language), confidence.max(agreed))
 }
 

@@ -36,7 +36,13 @@ pub use topics::{TERMS_MAX, TOPICS_MAX, TermCount, Topic, Topics, TopicsPass, ra
 
 /// Every pass of the program, those that others need before these.
 pub fn all() -> &'static [&'static dyn Pass] {
-    &[&ActivityPass, &LanguagePass, &SentimentPass, &TopicsPass, &CommitmentsPass]
+    &[
+        &ActivityPass,
+        &LanguagePass,
+        &SentimentPass,
+        &TopicsPass,
+        &CommitmentsPass,
+    ]
 }
 
 /// The pass of that name.

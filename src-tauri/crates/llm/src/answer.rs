@@ -54,9 +54,14 @@ struct SaidHumour {
     line: u64,
 }
 
-/// The JSON object in an answer. Models that think aloud do so before it, and some put it between fences.
+/// An answer without the thoughts before it, for models that think aloud.
+pub(crate) fn spoken(text: &str) -> &str {
+    text.rsplit_once("</think>").map_or(text, |(_, spoken)| spoken)
+}
+
+/// The JSON object in an answer, which some put between fences or greetings.
 fn object(text: &str) -> Result<&str, String> {
-    let said = text.rsplit_once("</think>").map_or(text, |(_, said)| said);
+    let said = spoken(text);
     let object = said.find('{').zip(said.rfind('}'));
     match object {
         Some((from, to)) if from < to => Ok(&said[from..=to]),

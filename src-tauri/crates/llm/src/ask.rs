@@ -19,10 +19,6 @@ use crate::settings::Settings;
 use crate::tokens;
 use crate::transcript::Transcript;
 
-/// Of an answer that could not be used the model is shown this much, in tokens: where it went wrong it must see, and
-/// the question is long enough.
-const WRONG_ANSWER_TOKENS_MAX: u64 = 200;
-
 /// Who missed its turn asks again once those before it are mostly done.
 const TURN_MISSED_WAIT: Duration = Duration::from_secs(10);
 
@@ -65,8 +61,7 @@ impl Asker {
             Err(wrong) => wrong,
         };
         self.counters.repaired();
-        let shown = tokens::head(&reply.text, WRONG_ANSWER_TOKENS_MAX);
-        messages.push(message("assistant", shown.to_owned()));
+        messages.push(message("assistant", prompt::shown(answer::spoken(&reply.text))));
         messages.push(message("user", prompt::repair(&wrong)));
         let reply = self.exchange(&messages, deadline).await?;
         match self.understand(&reply, transcript)? {
@@ -144,14 +139,10 @@ impl Asker {
         dialect: Dialect,
         deadline: Instant,
     ) -> Result<Reply, Refusal> {
-        let turn = timeout_at(deadline, self.gate.enter())
-            .await
-            .unwrap_or_else(|_| {
-                Err(Refusal::NotNow(
-                    "its time was over before its turn came".into(),
-                    TURN_MISSED_WAIT,
-                ))
-            })?;
+        let turn = timeout_at(deadline, self.gate.enter()).await.map_err(|_| {
+            let why = "its time was over before its turn came".to_owned();
+            Refusal::NotNow(why, TURN_MISSED_WAIT)
+        })??;
         let share = self.budget.set_aside(self.expected(messages))?;
         self.counters.called();
         let request = dialect.request(&self.settings.model, messages, self.settings.answer_tokens_max);

@@ -1,6 +1,7 @@
 //! HTTP: one question, one answer. Follows no redirect and knows no proxy: what is meant for this machine goes nowhere
 //! else.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -97,7 +98,8 @@ impl Client {
             .map_err(|error| NoResponse::Unreachable(error.to_string()))?;
         *request.headers_mut() = self.headers.clone();
         let response = self.http.request(request).await.map_err(|error| {
-            let text = causes(&error);
+            // The outermost error only says that it is one of the client.
+            let text = error.source().map_or_else(|| error.to_string(), causes);
             if error.is_connect() {
                 NoResponse::Unreachable(text)
             } else {
@@ -153,7 +155,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// An error and what caused it, in one line: hyper's own texts say little without.
-fn causes(error: &(dyn std::error::Error + 'static)) -> String {
+fn causes(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

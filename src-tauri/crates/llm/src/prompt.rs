@@ -25,6 +25,15 @@ const REPAIR: &str = include_str!("../prompts/v1/repair.txt");
 /// What stands for the language where the user has not chosen one.
 const SAME_LANGUAGE: &str = "the language in which the conversation is written";
 
+/// Of an answer that cannot be used, in tokens: enough to see where it went wrong.
+const WRONG_ANSWER_TOKENS_MAX: u64 = 200;
+
+/// Of what was wrong with it, which may quote it.
+const WRONG_TOKENS_MAX: u64 = 60;
+
+/// The longest language that the settings take.
+const LANGUAGE_TOKENS_MAX: u64 = 45;
+
 /// The rules, which no conversation is part of.
 pub(crate) fn system(language: Option<&str>) -> String {
     fill(SYSTEM, "language", language.unwrap_or(SAME_LANGUAGE))
@@ -36,16 +45,24 @@ pub(crate) fn question(transcript: &Transcript) -> String {
     fill(QUESTION, "transcript", transcript.text.trim_end())
 }
 
-/// What is said to an answer that cannot be used.
-pub(crate) fn repair(wrong: &str) -> String {
-    fill(REPAIR, "wrong", wrong)
+/// What the model is shown of an answer that cannot be used.
+pub(crate) fn shown(answer: &str) -> String {
+    tokens::head(answer, WRONG_ANSWER_TOKENS_MAX).to_owned()
 }
 
-/// Tokens of a question besides the conversation, with room for the servers' own marks between messages.
+/// What is said to such an answer.
+pub(crate) fn repair(wrong: &str) -> String {
+    fill(REPAIR, "wrong", tokens::head(wrong, WRONG_TOKENS_MAX))
+}
+
+/// Tokens of all calls about a conversation besides the conversation itself, so that also the second one, which holds
+/// the first answer, is no longer than the model takes.
 pub(crate) fn frame_tokens() -> u64 {
-    /// What a chat template adds to two messages.
-    const MARKS: u64 = 24;
-    tokens::estimate(SYSTEM) + tokens::estimate(QUESTION) + tokens::estimate(SAME_LANGUAGE) + MARKS
+    /// What chat templates add to four messages.
+    const MARKS: u64 = 48;
+    let first = tokens::estimate(SYSTEM) + tokens::estimate(QUESTION) + LANGUAGE_TOKENS_MAX;
+    let second = WRONG_ANSWER_TOKENS_MAX + tokens::estimate(REPAIR) + WRONG_TOKENS_MAX;
+    first + second + MARKS
 }
 
 /// Puts a value in the place of `{{name}}`. What the value holds is never looked at again.

@@ -26,7 +26,7 @@ pub struct LlmStatus {
     /// Calls since the start, those that failed included.
     #[ts(type = "number")]
     pub calls: u64,
-    /// Calls since the start that brought no answer.
+    /// What went wrong since the start: calls without an answer, and answers that could not be used.
     #[ts(type = "number")]
     pub errors: u64,
     /// Answers since the start that could not be used, and were asked for once more.

@@ -45,17 +45,18 @@ pub(crate) fn write(messages: &[Message], zone: &TimeZone, tokens_max: u64) -> T
         taken: HashMap::new(),
     };
     let told: Vec<&Message> = messages.iter().filter(|message| is_told(message)).collect();
-    let (whole, fit) = writer.fill(told.iter().copied(), tokens_max);
+    let whole = writer.fill(told.iter().copied(), tokens_max);
     let mut transcript = Transcript::default();
-    if fit == told.len() {
+    if whole.len() == told.len() {
         transcript.add(&whole, 1);
         return transcript;
     }
     let half = tokens_max.saturating_sub(MARK_TOKENS) / 2;
-    let (head, from) = writer.fill(told.iter().copied(), half);
-    let (mut tail, kept) = writer.fill(told[from..].iter().rev().copied(), half);
+    let head = writer.fill(told.iter().copied(), half);
+    let from = head.len();
+    let mut tail = writer.fill(told[from..].iter().rev().copied(), half);
     tail.reverse();
-    let to = told.len() - kept;
+    let to = told.len() - tail.len();
     transcript.add(&head, 1);
     transcript.left_out = (to - from) as u64;
     let _infallible = writeln!(transcript.text, "[{} messages left out here]", to - from);
@@ -104,12 +105,8 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// The lines of the messages that come first and have room together, and how many they are.
-    fn fill<'m>(
-        &mut self,
-        messages: impl Iterator<Item = &'m Message>,
-        tokens_max: u64,
-    ) -> (Vec<Line>, usize) {
+    /// The lines of the messages that come first and have room together.
+    fn fill<'m>(&mut self, messages: impl Iterator<Item = &'m Message>, tokens_max: u64) -> Vec<Line> {
         let (mut lines, mut left, mut day) = (Vec::<Line>::new(), tokens_max, String::new());
         for message in messages {
             let line = self.line(message);
@@ -125,8 +122,7 @@ impl Writer<'_> {
             }
             lines.push(line);
         }
-        let count = lines.len();
-        (lines, count)
+        lines
     }
 
     fn line(&mut self, message: &Message) -> Line {

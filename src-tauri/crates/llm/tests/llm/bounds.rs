@@ -4,7 +4,7 @@ use chatstats_llm::Settings;
 use tokio_util::sync::CancellationToken;
 
 use crate::fake_server::{Act, FakeServer, good_answer};
-use crate::setup::{Paper, conversation, message, not_now, pass_with, run, run_on, settings};
+use crate::setup::{Paper, conversation, message, not_now, pass_with, run, run_on, settings, transient};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_days_budget_ends_the_asking_until_midnight_also_after_a_restart() {
@@ -74,9 +74,35 @@ async fn a_long_conversation_is_asked_about_within_what_the_model_takes() {
     let spent = paper.0.lock().expect("not poisoned").expect("spent");
     let room = u64::from(settings.context_tokens - settings.answer_tokens_max);
     assert!(
-        spent.tokens_in <= room && spent.tokens_in > room / 4 * 3,
+        spent.tokens_in <= room && spent.tokens_in > room / 2,
         "{spent:?} of {room}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn asking_once_more_stays_within_what_the_model_takes_however_long_the_answer_was() {
+    let long = format!("{{\"{}\": 1}}", "never ending ".repeat(5_000));
+    let server = FakeServer::start([Act::SayUncounted(long), Act::Hang]).await;
+    let (paper, shutdown) = (Paper::default(), CancellationToken::new());
+    let settings = Settings {
+        timeout_s: 1,
+        ..settings(&server)
+    };
+    let pass = pass_with(settings.clone(), &paper, &shutdown);
+    let messages = (0..3_000)
+        .map(|index| message(index, "so many words, and none too few"))
+        .collect();
+    transient(run_on(&pass, messages).await);
+    let asked = server.seen()[1].1["messages"]
+        .as_array()
+        .expect("messages")
+        .clone();
+    let characters: usize = asked
+        .iter()
+        .map(|said| said["content"].as_str().expect("text").len())
+        .sum();
+    let room = (settings.context_tokens - settings.answer_tokens_max) as usize;
+    assert!(characters <= 3 * room, "{characters} characters, {room} tokens");
 }
 
 #[tokio::test(flavor = "multi_thread")]

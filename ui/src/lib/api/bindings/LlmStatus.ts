@@ -35,7 +35,7 @@ limit_max: number,
  */
 calls: number, 
 /**
- * Calls since the start that brought no answer.
+ * What went wrong since the start: calls without an answer, and answers that could not be used.
  */
 errors: number, 
 /**

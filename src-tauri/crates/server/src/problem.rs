@@ -45,6 +45,14 @@ pub(crate) enum ApiError {
     /// The event bus could not do it.
     #[error("{0}.")]
     Bus(#[from] BusError),
+    /// The bus took the first events of a list, and not the rest.
+    #[error("{error}. The {taken} events before it in the list are published.")]
+    BusPartly {
+        /// How many it took.
+        taken: usize,
+        /// Why not the next.
+        error: BusError,
+    },
     /// Events were taken, and Redis has not confirmed them.
     #[error(
         "The events wait to be written, and will be as soon as Redis answers. Sending them again would write them twice."
@@ -73,7 +81,7 @@ impl ApiError {
             Self::Store(StoreError::Closed) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Store(error) if error.is_disk_full() => StatusCode::INSUFFICIENT_STORAGE,
             Self::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Bus(error) => of_bus(error).0,
+            Self::Bus(error) | Self::BusPartly { error, .. } => of_bus(error).0,
             Self::Unconfirmed => StatusCode::GATEWAY_TIMEOUT,
         }
     }
@@ -91,7 +99,7 @@ impl ApiError {
             Self::Store(StoreError::Closed) => "closing",
             Self::Store(error) if error.is_disk_full() => "disk_full",
             Self::Store(_) => "database",
-            Self::Bus(error) => of_bus(error).1,
+            Self::Bus(error) | Self::BusPartly { error, .. } => of_bus(error).1,
             Self::Unconfirmed => "unconfirmed",
         }
     }

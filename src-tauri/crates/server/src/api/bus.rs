@@ -119,8 +119,12 @@ async fn publish(
     if let Some(problem) = away(&state) {
         return Err(BusError::Away(problem).into());
     }
-    let submit = |event: &NewEvent| state.bus.submit(&event.scope, &event.event_type, &event.data);
-    let submitted = events.iter().map(submit).collect::<Result<Vec<_>, _>>()?;
+    let mut submitted = Vec::with_capacity(events.len());
+    for event in &events {
+        let taken = submitted.len();
+        let submit = state.bus.submit(&event.scope, &event.event_type, &event.data);
+        submitted.push(submit.map_err(|error| ApiError::BusPartly { taken, error })?);
+    }
     let written = async {
         let mut ids = Vec::with_capacity(submitted.len());
         for event in submitted {

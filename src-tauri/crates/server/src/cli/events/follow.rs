@@ -80,20 +80,22 @@ async fn follow_server(
     let mut told = false;
     loop {
         let (path, is_back) = target;
-        match connect(config, path, is_back.then_some(&*last)).await {
+        let problem = match connect(config, path, is_back.then_some(&*last)).await {
             Ok(Some(mut events)) => {
                 told = false;
                 // It ends with the server, in whatever way.
                 while let Ok(Some(event)) = events.next().await {
                     take(&event, wanted, &mut last, printer)?;
                 }
+                None
             }
+            Ok(None) => Some("no server runs; waiting for one".to_owned()),
             Err(error) if is_final(&error) => return Err(error),
-            Ok(None) | Err(_) => {}
-        }
-        if !told {
+            Err(error) => Some(format!("{error:#}; trying again")),
+        };
+        if let Some(problem) = problem.filter(|_| !told) {
             told = true;
-            note("no server runs; waiting for one");
+            note(&problem);
         }
         target = (path, true);
         tokio::time::sleep(COME_BACK).await;

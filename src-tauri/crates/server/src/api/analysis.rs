@@ -1,0 +1,135 @@
+//! `/api/analysis`: runs, and the passes there are.
+
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use chatstats_analysis::AnalysisError;
+use chatstats_model::{PassInfo, PassList, Run, RunId, RunList, RunPreview, RunRequest, TaskCounts};
+use chatstats_passes::{Cadence, Pass};
+use chatstats_store::{PassVersion, StoreError};
+use serde::Deserialize;
+
+use super::extract::{JsonBody, id, limit, query};
+use crate::app::AppState;
+use crate::problem::ApiError;
+
+/// Runs on a page unless told, and at most.
+const PAGE_DEFAULT: usize = 50;
+const PAGE_MAX: usize = 500;
+
+pub(crate) fn routes() -> Router<AppState> {
+    Router::new()
+        .route("/api/analysis/runs", get(list).post(start))
+        .route("/api/analysis/runs/preview", post(preview))
+        .route("/api/analysis/runs/{run_id}", get(one))
+        .route("/api/analysis/runs/{run_id}/cancel", post(cancel))
+        .route("/api/analysis/runs/{run_id}/pause", post(pause))
+        .route("/api/analysis/runs/{run_id}/resume", post(resume))
+        .route("/api/analysis/runs/{run_id}/counts", get(counts))
+        .route("/api/analysis/passes", get(passes))
+}
+
+/// Those older than `before`; without it, the newest.
+#[derive(Deserialize)]
+struct Window {
+    before: Option<i64>,
+    limit: Option<usize>,
+}
+
+async fn list(
+    State(state): State<AppState>,
+    window: Result<Query<Window>, QueryRejection>,
+) -> Result<Json<RunList>, ApiError> {
+    let window = query(window)?;
+    let (before, limit) = (window.before.map(RunId), limit(window.limit, PAGE_DEFAULT, PAGE_MAX)?);
+    let runs = state.store.read(move |reader| reader.runs(before, limit)).await?;
+    Ok(Json(RunList { runs }))
+}
+
+/// Answers once the run is written down: it will be carried out, whatever happens.
+async fn start(
+    State(state): State<AppState>,
+    JsonBody(request): JsonBody<RunRequest>,
+) -> Result<(StatusCode, Json<Run>), ApiError> {
+    Ok((StatusCode::ACCEPTED, Json(state.analysis.run(request).await?)))
+}
+
+async fn preview(
+    State(state): State<AppState>,
+    JsonBody(request): JsonBody<RunRequest>,
+) -> Result<Json<RunPreview>, ApiError> {
+    Ok(Json(state.analysis.preview(request).await?))
+}
+
+type RunPath = Result<Path<i64>, PathRejection>;
+
+fn run_id(path: RunPath) -> Result<RunId, ApiError> {
+    Ok(RunId(id(path, "This run")?))
+}
+
+async fn one(State(state): State<AppState>, path: RunPath) -> Result<Json<Run>, ApiError> {
+    Ok(Json(state.analysis.get(run_id(path)?).await?))
+}
+
+async fn cancel(State(state): State<AppState>, path: RunPath) -> Result<Json<Run>, ApiError> {
+    Ok(Json(state.analysis.cancel(run_id(path)?).await?))
+}
+
+async fn pause(State(state): State<AppState>, path: RunPath) -> Result<Json<Run>, ApiError> {
+    Ok(Json(state.analysis.pause(run_id(path)?).await?))
+}
+
+async fn resume(State(state): State<AppState>, path: RunPath) -> Result<Json<Run>, ApiError> {
+    Ok(Json(state.analysis.resume(run_id(path)?).await?))
+}
+
+async fn counts(State(state): State<AppState>, path: RunPath) -> Result<Json<TaskCounts>, ApiError> {
+    let run = state.analysis.get(run_id(path)?).await?.id;
+    let counts = state.store.read(move |reader| reader.task_counts(Some(run))).await?;
+    Ok(Json(counts))
+}
+
+async fn passes(State(state): State<AppState>) -> Result<Json<PassList>, ApiError> {
+    let mut passes = state.analysis.passes().await?;
+    let off = state.config.analysis.switched_off();
+    let reach = state.store.read(move |reader| {
+        let info = |pass: &&'static dyn Pass| Ok(switched_off(*pass, reader.coverage(&version(*pass))?));
+        off.iter().map(info).collect::<Result<Vec<_>, StoreError>>()
+    });
+    passes.extend(reach.await?);
+    Ok(Json(PassList { passes }))
+}
+
+/// A pass, as results know it.
+pub(super) fn version(pass: &dyn Pass) -> PassVersion {
+    PassVersion {
+        name: pass.name().to_owned(),
+        version: pass.version(),
+    }
+}
+
+fn switched_off(pass: &dyn Pass, (conversations, covered): (u64, u64)) -> PassInfo {
+    PassInfo {
+        name: pass.name().to_owned(),
+        version: pass.version(),
+        about: pass.about().to_owned(),
+        live: pass.cadence() == Cadence::Live,
+        enabled: false,
+        needs: pass.needs().iter().map(|&name| name.to_owned()).collect(),
+        covered,
+        conversations,
+    }
+}
+
+impl From<AnalysisError> for ApiError {
+    fn from(error: AnalysisError) -> Self {
+        match error {
+            AnalysisError::Invalid(detail) => ApiError::bad_request("body", detail),
+            AnalysisError::Missing(what) => ApiError::Store(StoreError::Missing(what)),
+            AnalysisError::Store(error) => ApiError::Store(error),
+            AnalysisError::Threads(error) => ApiError::Store(StoreError::Invalid(error.to_string())),
+        }
+    }
+}

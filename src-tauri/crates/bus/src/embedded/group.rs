@@ -142,4 +142,4 @@ fn next_id(newest: StreamId, asked: NewId, now_ms: u64) -> Result<StreamId, BusE
     }
 }
 
-const _: () = assert!(TRIM_BATCHES >= super::writer::GROUP_ENTRIES && BATCH_ENTRIES < SLACK_ENTRIES as usize);
+const _: () = assert!(TRIM_BATCHES >= super::queue::GROUP_ENTRIES && BATCH_ENTRIES < SLACK_ENTRIES as usize);

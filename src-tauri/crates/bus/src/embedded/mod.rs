@@ -13,6 +13,7 @@ mod batch;
 mod fold;
 mod group;
 mod open;
+mod queue;
 mod reader;
 mod schema;
 mod streams;

@@ -1,8 +1,8 @@
 //! The one thread that writes: groups of what waits, each in one commit, and then word to all.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -11,25 +11,13 @@ use tokio::sync::oneshot;
 
 use super::fold::{self, Fold};
 use super::group::Group;
+use super::queue::{Add, Job, Queue, Step};
 use super::streams::Streams;
 use super::table::{self, Depth, FileError};
 use super::{EmbeddedSettings, lock};
 use crate::bus::Submitted;
 use crate::engine::{NewId, Reading, Trim};
 use crate::{BusError, Fields, StreamId, StreamKey};
-
-/// Entries committed together at most: enough to share the cost of a commit, few enough that the first of them does
-/// not wait long for the last.
-pub(super) const GROUP_ENTRIES: usize = 2_048;
-
-/// A group ends where its entries take more than this, in bytes, for the same reasons.
-const GROUP_BYTES: usize = 4 << 20;
-
-/// What may wait to be written, in bytes: seconds of the fastest publishing, or a few of the largest entries.
-const QUEUED_BYTES_MAX: usize = 64 << 20;
-
-/// What a waiting entry takes beside its fields, about.
-const JOB_BYTES: usize = 256;
 
 /// Batches below a stream's mark that are deleted in one commit at most: what else waits for it waits a few
 /// milliseconds.
@@ -52,34 +40,12 @@ pub(super) struct Figures {
 
 #[derive(Default)]
 struct Shared {
-    queue: Mutex<Queue>,
-    arrived: Condvar,
+    queue: Queue,
     published: AtomicU64,
     read: AtomicU64,
     lag_us: AtomicU64,
     /// Why the last group was not written; none if it was.
     problem: Mutex<Option<String>>,
-}
-
-#[derive(Default)]
-struct Queue {
-    jobs: VecDeque<Job>,
-    bytes: usize,
-    /// Whether the thread sleeps: waking it costs a system call, and is done once.
-    is_asleep: bool,
-    is_closed: bool,
-}
-
-enum Job {
-    Add(Add),
-    Trim(StreamKey, Trim, oneshot::Sender<Result<u64, BusError>>),
-}
-
-struct Add {
-    key: StreamKey,
-    id: NewId,
-    fields: Fields,
-    reply: oneshot::Sender<Result<StreamId, BusError>>,
 }
 
 impl Writer {
@@ -117,13 +83,13 @@ impl Writer {
             fields,
             reply,
         };
-        self.shared.push(Job::Add(add))?;
+        self.shared.queue.push(Job::Add(add))?;
         Ok(submitted)
     }
 
     pub(super) fn trim(&self, key: &StreamKey, trim: Trim) -> Reading<u64> {
         let (reply, answer) = oneshot::channel();
-        let pushed = self.shared.push(Job::Trim(key.clone(), trim, reply));
+        let pushed = self.shared.queue.push(Job::Trim(key.clone(), trim, reply));
         Box::pin(async {
             pushed?;
             answer.await.unwrap_or(Err(BusError::Closed))
@@ -135,7 +101,7 @@ impl Writer {
         Figures {
             published: shared.published.load(Ordering::Relaxed),
             read: shared.read.load(Ordering::Relaxed),
-            waiting: shared.queue().jobs.len() as u64,
+            waiting: shared.queue.len() as u64,
             lag_ms: shared.lag_us.load(Ordering::Relaxed) as f64 / 1_000.0,
             problem: lock(&shared.problem).clone(),
         }
@@ -143,8 +109,7 @@ impl Writer {
 
     /// Takes nothing more, and ends the thread once it has written what waits; the caller waits for it.
     pub(super) fn close(&self) -> Option<JoinHandle<()>> {
-        self.shared.queue().is_closed = true;
-        self.shared.arrived.notify_one();
+        self.shared.queue.close();
         lock(&self.thread).take()
     }
 }
@@ -154,44 +119,6 @@ impl Drop for Writer {
         if let Some(thread) = self.close() {
             let _ = thread.join();
         }
-    }
-}
-
-impl Shared {
-    fn queue(&self) -> MutexGuard<'_, Queue> {
-        lock(&self.queue)
-    }
-
-    fn push(&self, job: Job) -> Result<(), BusError> {
-        let mut queue = self.queue();
-        if queue.is_closed {
-            return Err(BusError::Closed);
-        }
-        let bytes = queue.bytes + job.cost_bytes();
-        if bytes > QUEUED_BYTES_MAX {
-            return Err(BusError::Full {
-                waiting: queue.jobs.len(),
-            });
-        }
-        queue.bytes = bytes;
-        queue.jobs.push_back(job);
-        let was_asleep = std::mem::take(&mut queue.is_asleep);
-        drop(queue);
-        if was_asleep {
-            self.arrived.notify_one();
-        }
-        Ok(())
-    }
-}
-
-impl Job {
-    fn cost_bytes(&self) -> usize {
-        JOB_BYTES
-            + if let Self::Add(add) = self {
-                add.fields.size_bytes()
-            } else {
-                0
-            }
     }
 }
 
@@ -209,21 +136,12 @@ struct Thread {
     shared: Arc<Shared>,
 }
 
-/// What the thread does next.
-enum Step {
-    Write(Vec<Add>),
-    Trim(StreamKey, Trim, oneshot::Sender<Result<u64, BusError>>),
-    Sweep,
-    End,
-}
-
 impl Thread {
     fn run(mut self) {
         let shared = Arc::clone(&self.shared);
-        // Also where this thread panics: nobody shall wait for it then.
-        let _closed = CloseAtEnd(&shared);
+        let _closed = shared.queue.close_at_end();
         loop {
-            match next_step(&shared, !self.unswept.is_empty() && !self.is_stuck) {
+            match shared.queue.next(!self.unswept.is_empty() && !self.is_stuck) {
                 Step::Write(adds) => self.write(adds),
                 Step::Trim(key, trim, reply) => {
                     let _ = reply.send(self.trim(&key, trim)); // Who asked may have left.
@@ -364,55 +282,5 @@ impl Thread {
         work(conn)?;
         conn.prepare_cached("COMMIT")?.execute([])?;
         Ok(swept)
-    }
-}
-
-/// Waits for something to do. What was asked goes before sweeping, and in the order in which it was asked.
-fn next_step(shared: &Shared, may_sweep: bool) -> Step {
-    let mut queue = shared.queue();
-    loop {
-        match queue.jobs.pop_front() {
-            Some(Job::Trim(key, trim, reply)) => {
-                queue.bytes -= JOB_BYTES;
-                return Step::Trim(key, trim, reply);
-            }
-            Some(Job::Add(first)) => return Step::Write(queue.group(first)),
-            None if queue.is_closed => return Step::End,
-            None if may_sweep => return Step::Sweep,
-            None => {}
-        }
-        queue.is_asleep = true;
-        queue = shared.arrived.wait(queue).unwrap_or_else(PoisonError::into_inner);
-        queue.is_asleep = false;
-    }
-}
-
-impl Queue {
-    /// The first, and what waits behind it.
-    fn group(&mut self, first: Add) -> Vec<Add> {
-        let mut bytes = 0;
-        let mut adds = Vec::with_capacity(GROUP_ENTRIES.min(self.jobs.len() + 1));
-        let mut next = Some(Job::Add(first));
-        while let Some(job) = next.take() {
-            bytes += job.cost_bytes();
-            if let Job::Add(add) = job {
-                adds.push(add);
-            }
-            if adds.len() < GROUP_ENTRIES && bytes < GROUP_BYTES {
-                next = self.jobs.pop_front_if(|job| matches!(job, Job::Add(_)));
-            }
-        }
-        self.bytes -= bytes;
-        adds
-    }
-}
-
-struct CloseAtEnd<'s>(&'s Shared);
-
-impl Drop for CloseAtEnd<'_> {
-    fn drop(&mut self) {
-        let mut queue = self.0.queue();
-        queue.is_closed = true;
-        queue.jobs.clear();
     }
 }

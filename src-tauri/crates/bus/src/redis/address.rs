@@ -18,7 +18,9 @@ impl Address {
     /// With TLS, `?ca=/path/to/ca.pem` names who signed the server's certificate, if that is nobody the system knows.
     pub(super) fn parse(url: &str) -> Result<Self, BusError> {
         let parsed = redis::parse_redis_url(url).ok_or_else(|| {
-            BusError::Address("it begins with redis://, rediss:// or unix://, and names a host or a path".to_owned())
+            BusError::Address(
+                "it begins with redis://, rediss:// or unix://, and names a host or a path".to_owned(),
+            )
         })?;
         let ca = parsed.query_pairs().find(|(name, _)| name == "ca");
         let ca = ca.map(|(_, path)| path.into_owned());

@@ -106,7 +106,11 @@ mod tests {
             ("EXECABORT", &discarded, Fault::ForNow(full.to_owned())),
             ("LOADING", "", Fault::ForNow("LOADING".to_owned())),
             ("WRONGTYPE", "Operation against …", Fault::WrongType),
-            ("ERR", "unknown command", Fault::Refused("ERR unknown command".to_owned())),
+            (
+                "ERR",
+                "unknown command",
+                Fault::Refused("ERR unknown command".to_owned()),
+            ),
             ("NOPERM", "no", Fault::Refused("NOPERM no".to_owned())),
         ] {
             assert_eq!(Fault::of(code, details), wanted);

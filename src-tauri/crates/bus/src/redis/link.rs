@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::address::Address;
 use super::backoff::Backoff;
-use super::fault::Fault;
+use super::fault::{Fault, checked};
 use super::reply::{self, Reach};
 use super::session::Session;
 use crate::{BusError, EVENTS_STREAM, StreamKey};
@@ -17,6 +17,9 @@ use crate::{BusError, EVENTS_STREAM, StreamKey};
 /// A reply that takes longer than this does not come: Redis is stopped, paused, or not there any more. Replies are a few
 /// MiB at most.
 const REPLY_MAX: Duration = Duration::from_secs(3);
+
+/// How long a question waits for a new connection, when the old one turns out to be broken.
+const AGAIN_MAX: Duration = Duration::from_millis(500);
 
 /// How often the connection is looked after while nobody uses it: so soon is it known that Redis left.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -104,7 +107,9 @@ impl Link {
     /// The connection, once there is one; none when the link is closed.
     pub(super) async fn up(&self) -> Option<Connected> {
         let mut state = self.state.subscribe();
-        let found = state.wait_for(|state| matches!(state, State::Up(_) | State::Closed)).await;
+        let found = state
+            .wait_for(|state| matches!(state, State::Up(_) | State::Closed))
+            .await;
         match &*found.ok()? {
             State::Up(connected) => Some(connected.clone()),
             _ => None,
@@ -124,16 +129,30 @@ impl Link {
 
     /// Asks for something in a stream.
     pub(super) async fn call(&self, key: &StreamKey, command: &Cmd) -> Result<Value, BusError> {
-        let connected = self.now()?;
-        let replied = connected.session.call(command).await;
-        self.noticed(&connected, replied).map_err(|fault| fault.into_error(key))
+        let mut commands = Pipeline::with_capacity(1);
+        commands.add_command(command.clone());
+        let reply = self.ask(key, &commands).await?;
+        checked(reply).map_err(|fault| fault.into_error(key))
     }
 
     /// Looks at a stream. One that is not there is empty.
     pub(super) async fn reach(&self, key: &StreamKey) -> Result<Reach, BusError> {
+        let reply = self.ask(key, &xinfo(key)).await?;
+        reply::reach_or_nothing(reply).map_err(|fault| fault.into_error(key))
+    }
+
+    /// Asks one thing, which may be asked twice. Where the connection turns out to be broken, and a new one is there in a
+    /// moment, it is asked over that: nobody need hear that Redis is away when it is not.
+    async fn ask(&self, key: &StreamKey, question: &Pipeline) -> Result<Value, BusError> {
         let connected = self.now()?;
-        let reach = reach(&connected.session, key).await;
-        self.noticed(&connected, reach).map_err(|fault| fault.into_error(key))
+        let mut asked = self.noticed(&connected, connected.session.send(question).await);
+        if let Err(Fault::Lost(_)) = &asked
+            && let Ok(Some(connected)) = tokio::time::timeout(AGAIN_MAX, self.up()).await
+        {
+            asked = self.noticed(&connected, connected.session.send(question).await);
+        }
+        let replies = asked.map_err(|fault| fault.into_error(key))?;
+        Ok(replies.into_iter().next().unwrap_or_default())
     }
 
     /// Reports a broken connection, and passes everything on.
@@ -194,7 +213,10 @@ impl Link {
             count.arg(EVENTS_STREAM);
             let counted = connected.session.call(&count).await;
             // Refusals are the matter of those who are refused.
-            if let Ok(Ok(length)) = self.noticed(connected, counted).map(|reply| reply::number(&reply)) {
+            if let Ok(Ok(length)) = self
+                .noticed(connected, counted)
+                .map(|reply| reply::number(&reply))
+            {
                 self.length.store(length, Ordering::Relaxed);
             }
             let over = state.wait_for(is_over);
@@ -208,8 +230,12 @@ impl Link {
 
 /// Looks at a stream. One that is not there is empty.
 pub(super) async fn reach(session: &Session, key: &StreamKey) -> Result<Reach, Fault> {
-    let mut look = Pipeline::new();
-    look.cmd("XINFO").arg("STREAM").arg(key.as_str());
-    let reply = session.send(&look).await?.pop();
+    let reply = session.send(&xinfo(key)).await?.pop();
     reply::reach_or_nothing(reply.unwrap_or_default())
+}
+
+fn xinfo(key: &StreamKey) -> Pipeline {
+    let mut look = Pipeline::with_capacity(1);
+    look.cmd("XINFO").arg("STREAM").arg(key.as_str());
+    look
 }

@@ -39,7 +39,11 @@ pub(super) async fn find(session: &Session, batch: &[Job], place: StreamId) -> R
         Err(fault) => return Ok(Found::Never(fault.into_error(key))),
     };
     // A stream that was lost has no entries of before: all of it comes into question.
-    let after = if info.newest < place { StreamId::ZERO } else { place };
+    let after = if info.newest < place {
+        StreamId::ZERO
+    } else {
+        place
+    };
     let mut search = Search {
         batch,
         row: VecDeque::with_capacity(batch.len()),
@@ -88,7 +92,11 @@ impl Search<'_> {
         }
         self.row.push_back(entry);
         let is_there = self.row.len() == self.batch.len()
-            && self.row.iter().zip(self.batch).all(|(entry, job)| is_written_as(job, entry));
+            && self
+                .row
+                .iter()
+                .zip(self.batch)
+                .all(|(entry, job)| is_written_as(job, entry));
         is_there.then(|| self.row.iter().map(|entry| entry.id).collect())
     }
 }

@@ -36,7 +36,11 @@ impl Appetite {
             return;
         };
         // Only a full bite tells that there would have been more.
-        let wanted = if entries.len() < self.0 { self.0 } else { self.0 * GROWTH };
+        let wanted = if entries.len() < self.0 {
+            self.0
+        } else {
+            self.0 * GROWTH
+        };
         self.0 = (PAGE_BYTES / largest.max(1)).min(wanted).clamp(1, LARGEST);
     }
 }
@@ -50,7 +54,17 @@ pub(super) async fn page(link: &Link, key: &StreamKey, range: Range) -> Result<P
     loop {
         // One more than is wanted tells whether there is more.
         let count = appetite.count().min(range.count - page.entries.len() + 1);
-        let entries = bite(link, key, Range { from, to, count, ..range }).await?;
+        let entries = bite(
+            link,
+            key,
+            Range {
+                from,
+                to,
+                count,
+                ..range
+            },
+        )
+        .await?;
         appetite.feed(&entries);
         let is_end = entries.len() < count;
         for entry in entries {
@@ -64,9 +78,13 @@ pub(super) async fn page(link: &Link, key: &StreamKey, range: Range) -> Result<P
         }
         let last = page.entries.last().map(|entry| entry.id);
         let rest = if range.reverse {
-            last.and_then(|id| id.prev()).filter(|id| *id >= from).map(|to| (from, to))
+            last.and_then(|id| id.prev())
+                .filter(|id| *id >= from)
+                .map(|to| (from, to))
         } else {
-            last.and_then(|id| id.next()).filter(|id| *id <= to).map(|from| (from, to))
+            last.and_then(|id| id.next())
+                .filter(|id| *id <= to)
+                .map(|from| (from, to))
         };
         match rest {
             Some(rest) if !is_end => (from, to) = rest,
@@ -81,7 +99,9 @@ async fn bite(link: &Link, key: &StreamKey, range: Range) -> Result<Vec<Arc<Entr
         true => ("XREVRANGE", range.to, range.from),
     };
     let mut ask = cmd(name);
-    ask.arg(key.as_str()).arg(first.to_string()).arg(second.to_string());
+    ask.arg(key.as_str())
+        .arg(first.to_string())
+        .arg(second.to_string());
     ask.arg("COUNT").arg(range.count);
     let reply = link.call(key, &ask).await?;
     reply::entries(reply).map_err(|fault| fault.into_error(key))

@@ -68,7 +68,9 @@ impl Publisher {
         let mut backoff = Backoff::default();
         let mut doubt = None;
         while !batch.is_empty() {
-            let Some(connected) = self.link.up().await else { return false };
+            let Some(connected) = self.link.up().await else {
+                return false;
+            };
             let tried = self.attempt(&connected.session, &mut batch, &mut doubt).await;
             let why = match self.link.noticed(&connected, tried) {
                 Ok(()) => {
@@ -259,7 +261,10 @@ impl Figures {
 
     /// Why entries wait, though Redis is there.
     pub(super) fn problem(&self) -> Option<String> {
-        self.problem.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.problem
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     fn set_problem(&self, problem: Option<String>) {

@@ -138,7 +138,8 @@ impl State {
         let mut bytes = 0;
         while let Some(next) = self.waiting.front() {
             bytes += next.fields.size_bytes();
-            let is_alike = |first: &Job| first.key == next.key && first.id == NewId::Auto && next.id == NewId::Auto;
+            let is_alike =
+                |first: &Job| first.key == next.key && first.id == NewId::Auto && next.id == NewId::Auto;
             let goes_along = batch.first().is_none_or(is_alike);
             let fits = batch.is_empty() || (batch.len() < BATCH_ENTRIES && bytes <= BATCH_BYTES);
             if !goes_along || !fits {
@@ -169,7 +170,13 @@ mod tests {
     async fn batches_keep_the_order_and_are_of_one_stream() {
         let queue = Queue::default();
         let at = NewId::At(StreamId::new(5, 5));
-        for (key, id) in [("a", NewId::Auto), ("a", NewId::Auto), ("b", NewId::Auto), ("a", at), ("a", NewId::Auto)] {
+        for (key, id) in [
+            ("a", NewId::Auto),
+            ("a", NewId::Auto),
+            ("b", NewId::Auto),
+            ("a", at),
+            ("a", NewId::Auto),
+        ] {
             submit(&queue, key, id, 10).expect("room");
         }
         queue.close();
@@ -192,7 +199,10 @@ mod tests {
                 Err(error) => break error,
             }
         };
-        assert!(matches!(refused, BusError::Full { waiting } if waiting == count), "{refused}");
+        assert!(
+            matches!(refused, BusError::Full { waiting } if waiting == count),
+            "{refused}"
+        );
         assert_eq!(count, 63, "64 MiB, less what each takes beside its fields");
         let mut batch = queue.batch().await.expect("much waits");
         assert_eq!(batch.len(), 1, "a large one goes alone");
@@ -207,6 +217,9 @@ mod tests {
         for _ in 0..WAITING_MAX {
             submit(&queue, "a", NewId::Auto, 1).expect("room");
         }
-        assert!(matches!(submit(&queue, "a", NewId::Auto, 1), Err(BusError::Full { .. })));
+        assert!(matches!(
+            submit(&queue, "a", NewId::Auto, 1),
+            Err(BusError::Full { .. })
+        ));
     }
 }

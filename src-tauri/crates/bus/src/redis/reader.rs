@@ -70,7 +70,8 @@ impl Reader {
                 self.is_told_away = true;
                 let why = fault.text(&self.key);
                 tracing::warn!(stream = %self.key, why, "the stream cannot be read; it is tried again and again");
-                self.readers.tell(&self.key, |live| live.notice(&Notice::Away(why)));
+                self.readers
+                    .tell(&self.key, |live| live.notice(&Notice::Away(why)));
             }
             tokio::time::sleep(backoff.next()).await;
             if self.is_left() {
@@ -123,7 +124,12 @@ impl Reader {
         let mut look = Pipeline::new();
         look.cmd("MULTI");
         look.cmd("XINFO").arg("STREAM").arg(key);
-        look.cmd("XREVRANGE").arg(key).arg(&place).arg("-").arg("COUNT").arg(1);
+        look.cmd("XREVRANGE")
+            .arg(key)
+            .arg(&place)
+            .arg("-")
+            .arg("COUNT")
+            .arg(1);
         let mut xread = self.xread(None);
         xread.arg(&place);
         look.add_command(xread);

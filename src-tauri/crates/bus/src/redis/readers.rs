@@ -64,7 +64,13 @@ impl Readers {
                 () = link.closed() => {}
             }
         });
-        streams.insert(key, Followed { live: live.clone(), reader });
+        streams.insert(
+            key,
+            Followed {
+                live: live.clone(),
+                reader,
+            },
+        );
         Ok(live)
     }
 
@@ -83,7 +89,9 @@ impl Readers {
         if let Some(newest) = entries.last() {
             // The clocks of two machines may disagree: less than nothing is nothing.
             let now_us = jiff::Timestamp::now().as_microsecond();
-            let id_us = i64::try_from(newest.id.ms).unwrap_or(i64::MAX).saturating_mul(1_000);
+            let id_us = i64::try_from(newest.id.ms)
+                .unwrap_or(i64::MAX)
+                .saturating_mul(1_000);
             let lag_us = u64::try_from(now_us.saturating_sub(id_us)).unwrap_or(0);
             self.lag_us.store(lag_us, Ordering::Relaxed);
         }
@@ -91,7 +99,9 @@ impl Readers {
 
     /// Whether anybody follows a stream.
     pub(super) fn is_followed(&self, key: &StreamKey) -> bool {
-        self.lock().get(key).is_some_and(|followed| !followed.live.is_unused())
+        self.lock()
+            .get(key)
+            .is_some_and(|followed| !followed.live.is_unused())
     }
 
     /// Forgets a stream that nobody follows; answers whether it did, so that its reader may end.
@@ -115,7 +125,11 @@ impl Readers {
 
     /// What is followed.
     pub(super) fn streams(&self) -> Vec<FollowedStream> {
-        let all: Vec<_> = self.lock().iter().map(|(key, followed)| (key.clone(), followed.live.clone())).collect();
+        let all: Vec<_> = self
+            .lock()
+            .iter()
+            .map(|(key, followed)| (key.clone(), followed.live.clone()))
+            .collect();
         // Counted without the lock: there may be thousands of filters.
         let all = all.into_iter().map(|(key, live)| FollowedStream {
             key: key.to_string(),

@@ -39,6 +39,26 @@ pub(super) fn read(reply: Value) -> Result<Vec<Arc<Entry>>, Fault> {
     entries(array(stream)?.pop().ok_or_else(|| strange("XREAD"))?)
 }
 
+/// The entries of an XAUTOCLAIM.
+pub(super) fn claimed(reply: Value) -> Result<Vec<Arc<Entry>>, Fault> {
+    let entries_part = array(reply)?.into_iter().nth(1);
+    entries(entries_part.ok_or_else(|| strange("XAUTOCLAIM"))?)
+}
+
+/// A number that each of several things has, by its name.
+pub(super) fn fields_named(reply: Value, wanted: &str) -> Result<Vec<u64>, Fault> {
+    let of_one = |thing: Value| {
+        let mut parts = array(thing)?.into_iter();
+        while let (Some(name), Some(value)) = (parts.next(), parts.next()) {
+            if bytes(&name) == wanted.as_bytes() {
+                return number(&value);
+            }
+        }
+        Err(strange(wanted))
+    };
+    array(reply)?.into_iter().map(of_one).collect()
+}
+
 /// An id, as XADD answers it.
 pub(super) fn id(reply: &Value) -> Result<StreamId, Fault> {
     let text = match reply {
@@ -46,7 +66,8 @@ pub(super) fn id(reply: &Value) -> Result<StreamId, Fault> {
         Value::SimpleString(text) => Some(text.as_str()),
         _ => None,
     };
-    text.and_then(|text| text.parse().ok()).ok_or_else(|| strange("an id"))
+    text.and_then(|text| text.parse().ok())
+        .ok_or_else(|| strange("an id"))
 }
 
 /// A number.
@@ -141,7 +162,12 @@ mod tests {
 
     fn xinfo(length: i64, added: Option<i64>, first: Option<&str>) -> Value {
         let entry = |id| Value::Array(vec![text(id), Value::Array(vec![text("a"), text("b")])]);
-        let mut parts = vec![text("length"), Value::Int(length), text("last-generated-id"), text("9-1")];
+        let mut parts = vec![
+            text("length"),
+            Value::Int(length),
+            text("last-generated-id"),
+            text("9-1"),
+        ];
         parts.extend([text("first-entry"), first.map_or(Value::Nil, entry)]);
         if let Some(added) = added {
             parts.extend([text("entries-added"), Value::Int(added)]);

@@ -63,7 +63,10 @@ impl Session {
         let count = commands.len();
         let replies = self.conn.clone().send_packed_commands(commands, 0, count).await?;
         if replies.len() != count {
-            return Err(Fault::Lost(format!("{} replies to {count} commands", replies.len())));
+            return Err(Fault::Lost(format!(
+                "{} replies to {count} commands",
+                replies.len()
+            )));
         }
         Ok(replies)
     }
@@ -71,7 +74,11 @@ impl Session {
     /// Makes sure that nothing more of an earlier connection is executed: what it sent may still lie in a buffer.
     pub(super) async fn end(&self, earlier: &ClientId) -> Result<(), Fault> {
         // A server that was started anew has forgotten it, and may have given its number to somebody else.
-        if self.client.as_ref().is_none_or(|own| own.run_id != earlier.run_id) {
+        if self
+            .client
+            .as_ref()
+            .is_none_or(|own| own.run_id != earlier.run_id)
+        {
             return Ok(());
         }
         let mut kill = cmd("CLIENT");
@@ -87,7 +94,9 @@ impl Session {
 impl ClientId {
     fn read(id: Option<Value>, info: Option<Value>) -> Option<Self> {
         let Value::Int(number) = id? else { return None };
-        let Value::BulkString(info) = info? else { return None };
+        let Value::BulkString(info) = info? else {
+            return None;
+        };
         let info = String::from_utf8_lossy(&info);
         let run_id = info.lines().find_map(|line| line.strip_prefix("run_id:"))?;
         Some(Self {

@@ -76,7 +76,11 @@ impl Place {
 
     /// Compares a stream with what was read of it; from then on, it is taken as it is.
     pub(super) fn compare(&mut self, look: &Look) -> Verdict {
-        let Look { reach, has_older, unread } = look;
+        let Look {
+            reach,
+            has_older,
+            unread,
+        } = look;
         if reach.info.newest < self.id {
             let after = self.cut_back_to(reach);
             // Of another stream it is not known how many of its entries are there to be read.
@@ -109,7 +113,11 @@ impl Place {
             return StreamId::ZERO;
         };
         let lost = (self.recent.len() - 1 - at) as u64;
-        if added + lost == had { newest } else { StreamId::ZERO }
+        if added + lost == had {
+            newest
+        } else {
+            StreamId::ZERO
+        }
     }
 }
 
@@ -158,7 +166,11 @@ mod tests {
     #[test]
     fn entries_that_went_by_unread_are_a_gap_once() {
         let mut place = place();
-        assert_eq!(place.compare(&look(18, 18, 2)), Verdict::Gap, "one of three was trimmed");
+        assert_eq!(
+            place.compare(&look(18, 18, 2)),
+            Verdict::Gap,
+            "one of three was trimmed"
+        );
         assert_eq!(place.compare(&look(18, 18, 2)), Verdict::Same, "told already");
         place.read([17, 18].map(|ms| StreamId::new(ms, 0)).into_iter());
         assert_eq!(place.compare(&look(18, 18, 0)), Verdict::Same);
@@ -166,13 +178,29 @@ mod tests {
 
     #[test]
     fn another_stream_in_its_place_is_a_gap_or_begins_anew() {
-        assert_eq!(place().compare(&look(20, 1, 1)), Verdict::Gap, "made again after DEL, with higher ids");
-        assert_eq!(place().compare(&look(0, 0, 0)), Verdict::Anew(StreamId::ZERO), "gone");
-        assert_eq!(place().compare(&look(12, 3, 0)), Verdict::Anew(StreamId::ZERO), "another with lower ids");
+        assert_eq!(
+            place().compare(&look(20, 1, 1)),
+            Verdict::Gap,
+            "made again after DEL, with higher ids"
+        );
+        assert_eq!(
+            place().compare(&look(0, 0, 0)),
+            Verdict::Anew(StreamId::ZERO),
+            "gone"
+        );
+        assert_eq!(
+            place().compare(&look(12, 3, 0)),
+            Verdict::Anew(StreamId::ZERO),
+            "another with lower ids"
+        );
         let mut place = place();
         place.compare(&look(0, 0, 0));
         assert_eq!(place.id, StreamId::ZERO);
-        assert_eq!(place.compare(&look(3, 9, 3)), Verdict::Same, "it was renamed here, and trimmed before");
+        assert_eq!(
+            place.compare(&look(3, 9, 3)),
+            Verdict::Same,
+            "it was renamed here, and trimmed before"
+        );
     }
 
     #[test]

@@ -7,8 +7,15 @@ use crate::servers::{Kind, Server, Setup};
 
 /// A bus on a server.
 pub(crate) async fn open(server: &Server, kept: u64) -> Bus {
-    let url = server.url();
-    Bus::open(Settings::Redis(RedisSettings { url, kept })).await.expect("an address")
+    open_at(&server.url(), kept).await
+}
+
+/// A bus at an address.
+pub(crate) async fn open_at(url: &str, kept: u64) -> Bus {
+    let url = url.to_owned();
+    Bus::open(Settings::Redis(RedisSettings { url, kept }))
+        .await
+        .expect("an address")
 }
 
 macro_rules! on {

@@ -2,15 +2,18 @@
 
 mod process;
 mod programs;
+mod proxy;
 mod tls;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use redis::{Cmd, FromRedisValue};
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Cmd, FromRedisValue};
 use tempfile::TempDir;
 
 use process::Process;
 pub(crate) use programs::{python, redis_cli};
+pub(crate) use proxy::{Proxy, Trick};
 pub(crate) use tls::Certificates;
 
 /// How often another port is tried: others may take the one that was free a moment ago.
@@ -126,7 +129,9 @@ impl Server {
 
     /// Its address, with a password of one's choice.
     pub(crate) fn url_with(&self, password: Option<&str>) -> String {
-        let password = password.map(|password| format!(":{password}@")).unwrap_or_default();
+        let password = password
+            .map(|password| format!(":{password}@"))
+            .unwrap_or_default();
         let (scheme, query) = match &self.setup.certificates {
             Some(certificates) => ("rediss", format!("?ca={}", certificates.authority().display())),
             None => ("redis", String::new()),
@@ -145,19 +150,34 @@ impl Server {
 
     /// Asks it something, over a connection of the test's own.
     pub(crate) async fn ask<T: FromRedisValue>(&self, words: &[&str]) -> T {
-        self.try_ask(words).await.unwrap_or_else(|error| panic!("{words:?}: {error}"))
+        self.try_ask(words)
+            .await
+            .unwrap_or_else(|error| panic!("{words:?}: {error}"))
     }
 
     /// As [`ask`](Self::ask), where it may refuse.
     pub(crate) async fn try_ask<T: FromRedisValue>(&self, words: &[&str]) -> redis::RedisResult<T> {
+        let mut command = Cmd::new();
+        command.arg(words);
+        command.query_async(&mut self.connect().await?).await
+    }
+
+    /// Asks it several things in one step.
+    pub(crate) async fn ask_all(&self, step: &redis::Pipeline) {
+        let mut conn = self.connect().await.expect("connected");
+        step.exec_async(&mut conn).await.expect("done");
+    }
+
+    async fn connect(&self) -> redis::RedisResult<MultiplexedConnection> {
+        let config = AsyncConnectionConfig::new().set_response_timeout(None);
         let client = redis::Client::open(self.unix_url())?;
-        let mut conn = client.get_multiplexed_async_connection().await?;
+        let mut conn = client
+            .get_multiplexed_async_connection_with_config(&config)
+            .await?;
         if let Some(password) = self.setup.password {
             redis::cmd("AUTH").arg(password).exec_async(&mut conn).await?;
         }
-        let mut command = Cmd::new();
-        command.arg(words);
-        command.query_async(&mut conn).await
+        Ok(conn)
     }
 
     /// The connections that the bus has to it, a line for each.
@@ -175,7 +195,16 @@ impl Server {
         };
         let folder = self.folder.path().display().to_string();
         let socket = self.socket().display().to_string();
-        let own = ["--bind", "127.0.0.1", "--dir", &folder, "--unixsocket", &socket, "--save", ""];
+        let own = [
+            "--bind",
+            "127.0.0.1",
+            "--dir",
+            &folder,
+            "--unixsocket",
+            &socket,
+            "--save",
+            "",
+        ];
         options.extend(own.map(str::to_owned));
         options.extend(self.setup.options.clone());
         let program = programs::server(self.setup.kind);
@@ -185,9 +214,5 @@ impl Server {
 
     fn socket(&self) -> PathBuf {
         self.folder.path().join("socket")
-    }
-
-    pub(crate) fn folder(&self) -> &Path {
-        self.folder.path()
     }
 }

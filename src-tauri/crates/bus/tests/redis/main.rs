@@ -1,4 +1,5 @@
 //! The bus over real servers: Redis as Debian ships it, and Valkey.
+#![cfg(unix)] // Neither of them runs on Windows.
 
 /// What both engines promise.
 #[path = "../contract/mod.rs"]

@@ -53,7 +53,7 @@ pub(crate) struct Embedded {
     // beside it; then the lock.
     readers: Readers,
     writer: Writer,
-    _lock: std::fs::File,
+    _lock: open::Lock,
 }
 
 impl Embedded {

@@ -44,9 +44,11 @@ pub(super) enum OpenError {
 pub(super) struct OpenLog {
     pub(super) conn: Connection,
     pub(super) loaded: Vec<Loaded>,
-    /// Held by this process until it is dropped.
-    pub(super) lock: File,
+    pub(super) lock: Lock,
 }
+
+/// Keeps others out of the file until it is dropped.
+pub(super) struct Lock(File);
 
 /// Opens the file, made when it is not there.
 pub(super) fn open(settings: &EmbeddedSettings) -> Result<OpenLog, BusError> {
@@ -105,12 +107,12 @@ fn connect(path: &Path, cache_kib: i64) -> Result<Connection, rusqlite::Error> {
 }
 
 /// Takes the lock, a file beside the log. Not the log itself: closing it would drop the locks that SQLite has on it.
-fn hold(path: &Path) -> Result<File, BusError> {
+fn hold(path: &Path) -> Result<Lock, BusError> {
     let beside = with_added(path, "-lock");
     let failed = |what: String| BusError::Log(format!("{}: {what}", beside.display()));
     let lock = private().open(&beside).map_err(|e| failed(e.to_string()))?;
     match lock.try_lock() {
-        Ok(()) => Ok(lock),
+        Ok(()) => Ok(Lock(lock)),
         Err(TryLockError::WouldBlock) => Err(BusError::Log(format!(
             "{} is held by another process: only one at a time may have it open",
             path.display()
@@ -145,6 +147,14 @@ fn private() -> OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing alone is not enough: a process that is being started holds copies of all files for a moment. Where
+        // this fails, closing is all there is.
+        let _ = self.0.unlock();
+    }
 }
 
 impl From<rusqlite::Error> for OpenError {

@@ -56,6 +56,50 @@ async fn a_batch_that_is_cut_in_its_middle_is_written_as_a_whole_later() {
     exact_after(Kind::Redis, Trick::CutRequest).await;
 }
 
+/// Set it to repeat a run that failed: the test prints its seed.
+const SEED_VARIABLE: &str = "CHATSTATS_TEST_SEED";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_happens_to_connections_each_event_is_there_once_and_in_order() {
+    let given = std::env::var(SEED_VARIABLE)
+        .ok()
+        .and_then(|seed| seed.parse().ok());
+    let mut seed: u64 = given.unwrap_or_else(|| getrandom::u64().expect("randomness"));
+    println!("seed: {SEED_VARIABLE}={seed}");
+    let mut below = |end: u64| {
+        // Knuth's MMIX generator; its high bits are random enough for this.
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) % end
+    };
+    let server = Server::start(Setup::new(Kind::Redis)).await;
+    let proxy = Proxy::before(&server).await;
+    let bus = open_at(&proxy.url(), KEPT).await;
+    let mut witness = Witness::follow(&bus, Start::Now).await;
+    let mut waiting = Vec::new();
+    for _ in 0..100 {
+        for _ in 0..=below(200) {
+            waiting.push(submit(&bus, waiting.len() as u64));
+        }
+        match below(6) {
+            0 => proxy.play(Trick::DropReply),
+            1 => proxy.play(Trick::CutReply),
+            2 => proxy.play(Trick::CutRequest),
+            3 => drop(server.ask::<i64>(&["CLIENT", "KILL", "TYPE", "normal"]).await),
+            // So far all is well.
+            _ => witness.hear_some(below(100)).await,
+        }
+    }
+    let count = waiting.len() as u64;
+    for one in waiting {
+        soon(one).await.expect("written");
+    }
+    assert_eq!(witness.hear(count - 1).await, Vec::from_iter(0..count));
+    assert_eq!(witness.gaps, 0);
+    assert_eq!(bus.len(&StreamKey::events()).await.expect("read"), count);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_batch_that_was_held_up_on_its_way_cannot_arrive_after_it_was_sent_again() {
     for kind in [Kind::Redis, Kind::Valkey] {

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use chatstats_bus::{Bus, Entry, Filter, Item, Notice, Start, StreamKey, Tail};
 
 use super::soon;
@@ -32,6 +34,19 @@ impl Witness {
             }
         }
         &self.heard
+    }
+
+    /// Listens to so many more, if as many come at once.
+    pub(super) async fn hear_some(&mut self, count: u64) {
+        for _ in 0..count {
+            let next = tokio::time::timeout(Duration::from_millis(1), self.tail.recv());
+            match next.await {
+                Ok(Item::Entry(entry)) => self.take(number(&entry)),
+                Ok(Item::Notice(Notice::Away(_))) => self.aways += 1,
+                Ok(Item::Notice(Notice::Gap)) => self.gap(),
+                Err(_) => return,
+            }
+        }
     }
 
     /// Listens until it is told of a gap; answers the numbers that it was told before.

@@ -142,10 +142,16 @@ impl Reader {
         let reach = reply::reach_or_nothing(found.next().unwrap_or_default())?;
         let older = reply::entries(found.next().unwrap_or_default())?;
         let entries = reply::read(checked(found.next().unwrap_or_default())?)?;
+        let has_older = !older.is_empty();
+        let unread = match entries.len() < count {
+            true => Some(entries.len() as u64),
+            // More than was asked for: everything, where nothing is left of what was read.
+            false => (!has_older).then_some(reach.info.length),
+        };
         let verdict = self.place.compare(&Look {
             reach,
-            has_older: !older.is_empty(),
-            unread: (entries.len() < count).then_some(entries.len() as u64),
+            has_older,
+            unread,
         });
         match verdict {
             Verdict::Same => self.take(&entries),

@@ -21,7 +21,7 @@ use crate::execute::in_order;
 use crate::requests::{self, Asked};
 use crate::settings::Settings;
 use crate::voice::Voice;
-use crate::{commitments, sealed, seed};
+use crate::{commitments, remote, sealed, seed};
 
 /// Tasks stopped in one step of the writer.
 const STOPPED_AT_ONCE: usize = 2_000;
@@ -419,15 +419,13 @@ impl Inner {
         let settled = self
             .store
             .write(Lane::Bulk, 0, move |write| {
-                write.take_back_tasks(Some(&owner), now)
+                write.take_back_tasks_of_others([&owner, remote::LENT], now)
             })
             .await?;
         if !settled.is_empty() {
             tracing::info!(tasks = settled.len(), "tasks of the last start are tried again");
         }
-        for one in &settled {
-            self.voice.task(one);
-        }
+        self.voice.tasks(&settled);
         for (run, announced) in self.store.read(|reader| reader.unfinished_runs()).await? {
             let inner = self.clone();
             self.tasks.spawn(async move { inner.go_on(run, announced).await });
@@ -525,17 +523,35 @@ impl Inner {
         Ok((in_order(&requests::of_lane(&passes, task.lane), enabled), is_anew))
     }
 
+    /// As [`passes_of`](Self::passes_of), for tasks of the runtime.
+    pub(crate) async fn passes_of_later(
+        &self,
+        task: &Claimed,
+    ) -> Result<(Vec<&'static dyn Pass>, bool), StoreError> {
+        if let Some(id) = task.run_id
+            && !self.runs().passes.contains_key(&id)
+        {
+            let found = self.store.read(move |reader| reader.run(id)).await?;
+            self.note_passes(id, found.map(|(run, _)| run));
+        }
+        self.passes_of(task)
+    }
+
     fn passes_of_run(&self, id: RunId) -> Result<(Vec<&'static dyn Pass>, bool), StoreError> {
         if let Some(known) = self.runs().passes.get(&id) {
             return Ok(known.clone());
         }
         let found = self.store.read_blocking(move |reader| reader.run(id))?;
-        let found = found.map_or_else(
+        Ok(self.note_passes(id, found.map(|(run, _)| run)))
+    }
+
+    fn note_passes(&self, id: RunId, run: Option<Run>) -> (Vec<&'static dyn Pass>, bool) {
+        let found = run.map_or_else(
             || (self.settings.passes.clone(), false),
-            |(run, _)| (self.named(&run.passes), requests::is_anew(run.kind)),
+            |run| (self.named(&run.passes), requests::is_anew(run.kind)),
         );
         self.runs().passes.insert(id, found.clone());
-        Ok(found)
+        found
     }
 
     pub(crate) fn is_stopped(&self, run: Option<RunId>) -> bool {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chatstats_model::{RunId, Timestamp};
+use chatstats_model::{RunId, TaskId, Timestamp};
 use chatstats_store::{Claimed, Ending, Finished, Lane, Settled, StoreError, TaskLane};
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
@@ -12,6 +12,7 @@ use crate::analysis::Inner;
 use crate::backoff;
 use crate::execute::{Again, Outcome, Work, execute};
 use crate::pool::{Job, Pool};
+use crate::remote;
 use crate::requests;
 use crate::seed;
 
@@ -37,8 +38,6 @@ pub(crate) struct Dispatcher {
     /// The workers, by lane.
     pools: Vec<(TaskLane, usize, Pool)>,
     outcomes: UnboundedReceiver<Finished>,
-    /// Handed out, and not written down yet.
-    out: usize,
     /// Ended, and not written down yet.
     ended: Vec<Finished>,
 }
@@ -49,17 +48,17 @@ impl Dispatcher {
         let mut pools = Vec::new();
         for lane in inner.lanes() {
             let workers = match lane {
-                TaskLane::Compute => inner.settings.workers.max(1),
-                TaskLane::Wait => inner.settings.waiting_workers.max(1),
+                TaskLane::Compute => inner.settings.workers,
+                TaskLane::Wait => inner.settings.waiting_workers,
             };
             let pool = Pool::start(workers, job(inner.clone()), finished.clone())?;
             pools.push((lane, workers, pool));
         }
+        inner.tasks.spawn(remote::lend(inner.clone(), finished));
         Ok(Self {
             inner,
             pools,
             outcomes,
-            out: 0,
             ended: Vec::new(),
         })
     }
@@ -126,7 +125,7 @@ impl Dispatcher {
 
     async fn wait(&mut self) -> Result<(), StoreError> {
         let due = self.next_due().await?;
-        let is_busy = self.out > 0;
+        let is_busy = self.out() > 0;
         tokio::select! {
             () = self.inner.shutdown.cancelled() => {}
             () = self.inner.wake.notified() => {}
@@ -140,10 +139,15 @@ impl Dispatcher {
         Ok(())
     }
 
+    /// Handed out, and not ended yet.
+    fn out(&self) -> usize {
+        self.pools.iter().map(|(_, _, pool)| pool.out()).sum()
+    }
+
     /// A few more endings, if they come soon: one step of the writer for all of them.
     async fn gather(&mut self) {
         let until = tokio::time::Instant::now() + GATHER;
-        while self.ended.len() < SETTLED_AT_ONCE.min(self.out) {
+        while self.ended.len() < SETTLED_AT_ONCE.min(self.ended.len() + self.out()) {
             match tokio::time::timeout_at(until, self.outcomes.recv()).await {
                 Ok(Some(finished)) => self.ended.push(finished),
                 Ok(None) | Err(_) => break,
@@ -173,12 +177,11 @@ impl Dispatcher {
             };
             // Not one by one: a claim is a step of the writer.
             let waiting = pool.waiting();
-            if waiting > ahead / 2 {
+            if ahead == 0 || waiting > ahead / 2 {
                 continue;
             }
             let claimed = claim(&self.inner, *lane, ahead - waiting).await?;
             some |= !claimed.is_empty();
-            self.out += claimed.len();
             pool.give(claimed);
         }
         Ok(some)
@@ -203,7 +206,6 @@ impl Dispatcher {
             .await?;
         // Only now: if the write failed, the same endings are written down at the next turn.
         self.ended.drain(..count);
-        self.out = self.out.saturating_sub(count);
         self.tell(&settled).await
     }
 
@@ -242,7 +244,7 @@ impl Dispatcher {
         let settled = self
             .inner
             .store
-            .write(Lane::Bulk, 0, move |write| write.take_back_tasks(None, now))
+            .write(Lane::Bulk, 0, move |write| write.take_back_tasks(now))
             .await?;
         self.tell(&settled).await
     }
@@ -258,7 +260,8 @@ impl Dispatcher {
         for task in lost {
             let error = format!("a pass did not end within {} s", longest.as_secs_f64());
             tracing::warn!(task.id = %task.id, conversation.id = %task.conversation_id, "{error}");
-            self.ended.push(failed(&self.inner, &task, error, Again::Yes));
+            self.ended
+                .push(failed(&self.inner, (task.id, task.attempt), error, Again::Yes));
         }
         Ok(())
     }
@@ -284,11 +287,16 @@ async fn claim(inner: &Inner, lane: TaskLane, limit: usize) -> Result<Vec<Claime
 fn job(inner: Arc<Inner>) -> Job {
     Arc::new(move |task| {
         if inner.is_stopped(task.run_id) {
-            return failed(&inner, task, "its run was stopped".to_owned(), Again::Yes);
+            return failed(
+                &inner,
+                (task.id, task.attempt),
+                "its run was stopped".to_owned(),
+                Again::Yes,
+            );
         }
         match work(&inner, task) {
             Ok(outcome) => finished(&inner, task, outcome),
-            Err(error) => failed(&inner, task, error.to_string(), Again::Yes),
+            Err(error) => failed(&inner, (task.id, task.attempt), error.to_string(), Again::Yes),
         }
     })
 }
@@ -323,25 +331,20 @@ fn work(inner: &Inner, task: &Claimed) -> Result<Outcome, StoreError> {
 
 fn finished(inner: &Inner, task: &Claimed, outcome: Outcome) -> Finished {
     let mut finished = match outcome.error {
-        None => Finished {
-            id: task.id,
-            attempt: task.attempt,
-            results: Vec::new(),
-            covered: None,
-            ending: Ending::Completed,
-        },
-        Some((error, again)) => failed(inner, task, error, again),
+        None => Finished::completed(task.id, task.attempt),
+        Some((error, again)) => failed(inner, (task.id, task.attempt), error, again),
     };
     finished.results = outcome.results;
     finished.covered = outcome.covered;
     finished
 }
 
-fn failed(inner: &Inner, task: &Claimed, error: String, again: Again) -> Finished {
+/// The end of a try that failed.
+pub(crate) fn failed(inner: &Inner, (id, attempt): (TaskId, u32), error: String, again: Again) -> Finished {
     let ending = match again {
         Again::Yes => Ending::Retry {
             error,
-            due: later(inner.settings.now(), backoff::wait(task.id, task.attempt)),
+            due: later(inner.settings.now(), backoff::wait(id, attempt)),
         },
         Again::No => Ending::Failed { error },
         Again::Later(wait) => Ending::Postponed {
@@ -350,15 +353,16 @@ fn failed(inner: &Inner, task: &Claimed, error: String, again: Again) -> Finishe
         },
     };
     Finished {
-        id: task.id,
-        attempt: task.attempt,
+        id,
+        attempt,
         results: Vec::new(),
         covered: None,
         ending,
     }
 }
 
-fn later(now: Timestamp, wait: Duration) -> Timestamp {
+/// `wait` after `now`.
+pub(crate) fn later(now: Timestamp, wait: Duration) -> Timestamp {
     let us = now
         .as_micros()
         .saturating_add(i64::try_from(wait.as_micros()).unwrap_or(i64::MAX));

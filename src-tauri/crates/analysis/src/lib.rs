@@ -11,6 +11,7 @@ mod commitments;
 mod dispatch;
 mod execute;
 mod pool;
+mod remote;
 mod requests;
 mod sealed;
 mod seed;
@@ -18,4 +19,5 @@ mod settings;
 mod voice;
 
 pub use analysis::{Analysis, AnalysisError};
+pub use remote::{WorkerSettings, work};
 pub use settings::{Clock, Settings};

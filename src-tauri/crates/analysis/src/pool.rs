@@ -1,6 +1,7 @@
 //! Threads that compute. One that hangs in a pass is given up and replaced.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -39,6 +40,8 @@ struct InHand {
 struct Shared {
     job: Job,
     queue: Mutex<Queue>,
+    /// Tasks that were handed over and have not ended.
+    out: AtomicUsize,
     arrived: Condvar,
     finished: mpsc::UnboundedSender<Finished>,
 }
@@ -60,6 +63,7 @@ impl Pool {
             shared: Arc::new(Shared {
                 job,
                 queue: Mutex::default(),
+                out: AtomicUsize::new(0),
                 arrived: Condvar::new(),
                 finished,
             }),
@@ -74,8 +78,19 @@ impl Pool {
 
     /// Hands tasks over.
     pub(crate) fn give(&self, tasks: impl IntoIterator<Item = Claimed>) {
-        self.shared.lock().tasks.extend(tasks);
+        let mut queue = self.shared.lock();
+        let before = queue.tasks.len();
+        queue.tasks.extend(tasks);
+        self.shared
+            .out
+            .fetch_add(queue.tasks.len() - before, Ordering::Relaxed);
+        drop(queue);
         self.shared.arrived.notify_all();
+    }
+
+    /// Tasks that were handed over and have not ended.
+    pub(crate) fn out(&self) -> usize {
+        self.shared.out.load(Ordering::Relaxed)
     }
 
     /// Tasks that no worker has taken yet.
@@ -98,6 +113,7 @@ impl Pool {
             in_hand.is_given_up = true;
             drop(in_hand);
             lost.push(task);
+            self.shared.out.fetch_sub(1, Ordering::Relaxed);
             // Its thread cannot be ended; it ends by itself if the pass ever does.
             drop(self.threads.swap_remove(index));
             self.given_up += 1;
@@ -179,7 +195,9 @@ fn work(shared: &Shared, slot: &Slot) {
             return; // Somebody else has its place, and its task.
         }
         drop(in_hand);
-        if shared.finished.send(finished).is_err() {
+        let is_gone = shared.finished.send(finished).is_err();
+        shared.out.fetch_sub(1, Ordering::Relaxed);
+        if is_gone {
             return;
         }
     }

@@ -25,7 +25,7 @@ const LEASE: Duration = Duration::from_secs(600);
 /// What analysis is told at its start.
 #[derive(Clone)]
 pub struct Settings {
-    /// Threads that compute.
+    /// Threads that compute. None leaves all to workers elsewhere.
     pub workers: usize,
     /// Threads for passes that wait for somebody else; none are started if there is no such pass.
     pub waiting_workers: usize,

@@ -104,6 +104,11 @@ impl Voice {
         self.say_surely(scope(run), "run_complete", data).await;
     }
 
+    /// What became of tasks.
+    pub(crate) fn tasks(&self, settled: &[Settled]) {
+        settled.iter().for_each(|one| self.task(one));
+    }
+
     /// What became of a task.
     pub(crate) fn task(&self, settled: &Settled) {
         let id = settled.id;

@@ -13,7 +13,7 @@ use crate::embedded::{Embedded, EmbeddedSettings};
 use crate::engine::{Engine, NewId, Page, Range, StreamInfo, Trim};
 use crate::event::{self, Stamp};
 use crate::live::Filter;
-use crate::redis::{Redis, RedisSettings};
+use crate::redis::{Redis, RedisSettings, WorkQueue};
 use crate::tail::{Start, Tail};
 use crate::{BusError, Fields, StreamId, StreamKey};
 
@@ -165,6 +165,14 @@ impl Bus {
     /// Redis is away, the key is no stream, or too many streams are followed.
     pub async fn follow(&self, key: &StreamKey, filter: Filter, start: Start) -> Result<Tail, BusError> {
         Tail::open(self.clone(), key.clone(), filter, start).await
+    }
+
+    /// A queue of work that several processes take from; none on the embedded log, which one process has to itself.
+    pub fn work_queue(&self, key: &StreamKey, group: &str) -> Option<WorkQueue> {
+        match &self.0.engine {
+            Engine::Redis(redis) => Some(redis.work_queue(key, group)),
+            Engine::Embedded(_) => None,
+        }
     }
 
     /// How the bus fares.

@@ -4,11 +4,13 @@
 //! - `failures`: passes that panic, hang, and fail by chance; dead letters
 //! - `restarts`: what a start takes up from the one before
 //! - `control`: cancel, pause, priorities
+//! - `remote`: workers elsewhere, over a real Redis
 //! - `sealed`: a conversation that is sealed is analysed
 
 mod control;
 mod failures;
 mod passes;
+mod remote;
 mod restarts;
 mod sealed;
 mod whole;

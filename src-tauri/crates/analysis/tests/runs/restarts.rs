@@ -1,7 +1,7 @@
 //! What a start takes up from the one before.
 
 use chatstats_model::{RunState, TaskState, Timestamp};
-use chatstats_store::{ATTEMPTS_MAX, Ending, Finished, Lane, NewRun, NewTask, TaskLane, TaskQuery};
+use chatstats_store::{ATTEMPTS_MAX, Finished, Lane, NewRun, NewTask, TaskLane, TaskQuery};
 
 use crate::passes::{Does, told};
 use crate::world::{World, everything, get, is, number};
@@ -74,7 +74,7 @@ async fn a_worker_that_dies_in_its_last_try_leaves_a_dead_letter_and_not_a_run_t
                 assert_eq!(claimed[0].attempt, attempt);
                 if attempt < ATTEMPTS_MAX {
                     assert_eq!(
-                        write.take_back_tasks(Some("next"), now)?[0].state,
+                        write.take_back_tasks_of_others(["next", "lent"], now)?[0].state,
                         TaskState::Retrying
                     );
                 }
@@ -150,15 +150,9 @@ async fn a_try_that_is_not_the_current_one_counts_for_nothing() {
         write.count_run(run)?;
         write.open_run(run, now)?;
         let first = write.claim_tasks(TaskLane::Compute, "slow", 2, now, now)?;
-        write.take_back_tasks(None, now)?;
+        write.take_back_tasks(now)?;
         let second = write.claim_tasks(TaskLane::Compute, "quick", 2, now, now)?;
-        let ended = |task: &chatstats_store::Claimed| Finished {
-            id: task.id,
-            attempt: task.attempt,
-            results: Vec::new(),
-            covered: None,
-            ending: Ending::Completed,
-        };
+        let ended = |task: &chatstats_store::Claimed| Finished::completed(task.id, task.attempt);
         // The slow worker comes after its lease has run out, then the quick one, then the quick one once more.
         assert_eq!(write.finish_tasks(&[ended(&first[0])], now)?, []);
         assert_eq!(write.finish_tasks(&[ended(&second[0])], now)?.len(), 1);

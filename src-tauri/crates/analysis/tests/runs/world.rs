@@ -33,6 +33,17 @@ impl World {
         let bus = Bus::open(chatstats_bus::Settings::Embedded(settings))
             .await
             .expect("a log");
+        Self::over(folder, store, bus, conversations).await
+    }
+
+    /// As [`with`](Self::with), over the Redis at this address.
+    pub(crate) async fn with_redis(url: &str, conversations: i64) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path()).expect("a database");
+        Self::over(folder, store, redis(url).await, conversations).await
+    }
+
+    async fn over(folder: tempfile::TempDir, store: Store, bus: Bus, conversations: i64) -> Self {
         let world = Self {
             store,
             bus,
@@ -163,6 +174,16 @@ impl World {
         events.until(|event| is(event, "run_complete", id)).await;
         self.run(id).await
     }
+}
+
+/// A connection to the Redis at this address.
+pub(crate) async fn redis(url: &str) -> Bus {
+    let settings = chatstats_bus::RedisSettings {
+        url: url.to_owned(),
+        kept: 200_000,
+    };
+    let opened = Bus::open(chatstats_bus::Settings::Redis(settings)).await;
+    opened.expect("an address")
 }
 
 /// Events as they come.

@@ -17,6 +17,7 @@ mod readers;
 mod reply;
 mod session;
 mod watch;
+mod work;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,6 +36,7 @@ use link::Link;
 use publisher::{Figures, Publisher};
 use queue::Queue;
 use readers::Readers;
+pub use work::{Taker, WorkQueue};
 
 /// How long a shutdown waits for what is still to be written.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(2);
@@ -52,7 +54,9 @@ pub struct RedisSettings {
 /// Without the URL, which may hold a password.
 impl fmt::Debug for RedisSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RedisSettings").field("kept", &self.kept).finish_non_exhaustive()
+        f.debug_struct("RedisSettings")
+            .field("kept", &self.kept)
+            .finish_non_exhaustive()
     }
 }
 
@@ -128,6 +132,10 @@ impl Redis {
         begun(Arc::clone(&self.readers).live(key.clone()))
     }
 
+    pub(crate) fn work_queue(&self, key: &StreamKey, group: &str) -> WorkQueue {
+        WorkQueue::new(Arc::clone(&self.link), key.clone(), group)
+    }
+
     pub(crate) fn status(&self) -> BusStatus {
         let streams = self.readers.streams();
         let away = self.link.now().err().map(|error| error.to_string());
@@ -151,7 +159,13 @@ impl Redis {
     pub(crate) async fn shutdown(&self) {
         self.queue.close();
         let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(Tasks { keeper, mut publisher }) = tasks else { return };
+        let Some(Tasks {
+            keeper,
+            mut publisher,
+        }) = tasks
+        else {
+            return;
+        };
         let written = tokio::time::timeout(SHUTDOWN_MAX, &mut publisher).await;
         let waiting = self.queue.give_up();
         if waiting > 0 {

@@ -45,18 +45,13 @@ pub(super) fn claimed(reply: Value) -> Result<Vec<Arc<Entry>>, Fault> {
     entries(entries_part.ok_or_else(|| strange("XAUTOCLAIM"))?)
 }
 
-/// A number that each of several things has, by its name.
-pub(super) fn fields_named(reply: Value, wanted: &str) -> Result<Vec<u64>, Fault> {
-    let of_one = |thing: Value| {
-        let mut parts = array(thing)?.into_iter();
-        while let (Some(name), Some(value)) = (parts.next(), parts.next()) {
-            if bytes(&name) == wanted.as_bytes() {
-                return number(&value);
-            }
-        }
-        Err(strange(wanted))
-    };
-    array(reply)?.into_iter().map(of_one).collect()
+/// The answer to TIME, in milliseconds.
+pub(super) fn time_ms(reply: Value) -> Result<u64, Fault> {
+    let parts = array(reply)?;
+    let part =
+        |index: usize| -> Option<u64> { std::str::from_utf8(bytes(parts.get(index)?)).ok()?.parse().ok() };
+    let (seconds, us) = part(0).zip(part(1)).ok_or_else(|| strange("the time"))?;
+    Ok(seconds.saturating_mul(1_000).saturating_add(us / 1_000))
 }
 
 /// An id, as XADD answers it.

@@ -7,6 +7,7 @@ pub(crate) mod conversations;
 pub(crate) mod cutting;
 pub(crate) mod imports;
 pub(crate) mod index;
+pub(crate) mod load;
 mod marks;
 pub(crate) mod messages;
 pub(crate) mod put;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chatstats_model::{
     ChatId, ConversationId, RunId, Task, TaskCounts, TaskId, TaskPage, TaskState, Timestamp,
 };
-use rusqlite::{Row, params};
+use rusqlite::{Row, ToSql, params};
 
 use super::messages::time;
 use super::results::{Covered, NewResult};
@@ -73,6 +73,19 @@ pub struct Finished {
     pub covered: Option<Covered>,
     /// How it ended.
     pub ending: Ending,
+}
+
+impl Finished {
+    /// A try that ended well; what it left is added.
+    pub fn completed(id: TaskId, attempt: u32) -> Self {
+        Self {
+            id,
+            attempt,
+            results: Vec::new(),
+            covered: None,
+            ending: Ending::Completed,
+        }
+    }
 }
 
 /// How a try ended.
@@ -211,6 +224,14 @@ impl Reader {
                     AND EXISTS (SELECT 1 FROM tasks WHERE lane = ?2 AND ifnull(run_id, 0) = runs.id AND state = 0))",
         )?;
         Ok(query.query_row([now.as_micros(), lane as i64], |row| row.get(0))?)
+    }
+
+    /// Whether an owner has any tasks.
+    pub fn has_tasks_of(&self, owner: &str) -> Result<bool, StoreError> {
+        let mut query = self
+            .conn
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM tasks WHERE state = 1 AND owner = ?1)")?;
+        Ok(query.query_row([owner], |row| row.get(0))?)
     }
 
     /// When the next failed task may be tried again.
@@ -399,19 +420,35 @@ impl Write<'_> {
         Ok(settled)
     }
 
-    /// Takes tasks back whose lease ran out: to be tried again, or dead if that was their last try. With `owner`, all
-    /// leases of everybody else are taken back: their processes are gone.
-    pub fn take_back_tasks(
+    /// Takes tasks back whose lease ran out: to be tried again, or dead if that was their last try.
+    pub fn take_back_tasks(&mut self, now: Timestamp) -> Result<Vec<Settled>, StoreError> {
+        self.take_back("lease_us <= ?1", params![now.as_micros()], now)
+    }
+
+    /// Takes back what one owner has, whatever its lease.
+    pub fn take_back_tasks_of(&mut self, owner: &str, now: Timestamp) -> Result<Vec<Settled>, StoreError> {
+        self.take_back("owner = ?1", params![owner], now)
+    }
+
+    /// Takes back what others have than these two, whatever their leases: their processes are gone.
+    pub fn take_back_tasks_of_others(
         &mut self,
-        owner: Option<&str>,
+        owners: [&str; 2],
         now: Timestamp,
     ) -> Result<Vec<Settled>, StoreError> {
-        let mut lost = self.conn.prepare_cached(
-            "SELECT id, attempt FROM tasks WHERE state = 1 AND (lease_us <= ?1 OR owner <> ifnull(?2, owner))",
-        )?;
-        let rows = lost.query_map(params![now.as_micros(), owner], |row| {
-            Ok((TaskId(row.get(0)?), row.get(1)?))
-        })?;
+        self.take_back("owner NOT IN (?1, ?2)", params![owners[0], owners[1]], now)
+    }
+
+    fn take_back(
+        &mut self,
+        whose: &str,
+        values: &[&dyn ToSql],
+        now: Timestamp,
+    ) -> Result<Vec<Settled>, StoreError> {
+        let mut lost = self.conn.prepare_cached(&format!(
+            "SELECT id, attempt FROM tasks WHERE state = 1 AND {whose}"
+        ))?;
+        let rows = lost.query_map(values, |row| Ok((TaskId(row.get(0)?), row.get(1)?)))?;
         let lost: Vec<(TaskId, u32)> = rows.collect::<Result<_, _>>()?;
         let ended = |(id, attempt)| Finished {
             id,

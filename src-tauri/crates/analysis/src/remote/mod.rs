@@ -1,0 +1,35 @@
+//! Work that other processes do, on this machine or another, over Redis.
+//!
+//! The server lends tasks: each with all that it needs, so that a worker has no database. Workers answer into a stream
+//! that the server reads. The rows stay the truth: an answer to a try that is not the task's current one counts for
+//! nothing, and a task that was lent and lost comes back when its lease runs out, or as soon as the queue is empty.
+
+mod lend;
+mod task;
+mod worker;
+
+pub(crate) use lend::{LENT, lend};
+pub use worker::{WorkerSettings, work};
+
+use std::time::Duration;
+
+use chatstats_bus::{Bus, StreamKey, StreamKeyError, WorkQueue};
+
+/// The stream that tasks are lent on.
+const TASKS: &str = "chatstats:tasks";
+
+/// The stream that answers come back on.
+const ANSWERS: &str = "chatstats:task_answers";
+
+/// The group of those who take tasks.
+const GROUP: &str = "workers";
+
+/// How long a worker may have a task before another takes it over. Longer than a pass may take.
+const TAKEN_OVER_AFTER: Duration = Duration::from_secs(90);
+
+/// The field that holds a task or an answer, as JSON.
+const FIELD: &str = "json";
+
+fn tasks_queue(bus: &Bus) -> Result<Option<WorkQueue>, StreamKeyError> {
+    Ok(bus.work_queue(&StreamKey::new(TASKS)?, GROUP))
+}

@@ -1,0 +1,217 @@
+//! Workers elsewhere, over a real Redis.
+
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use chatstats_analysis::{WorkerSettings, work};
+use chatstats_passes::Pass;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::passes::{Does, told};
+use crate::world::{World, everything, is, redis};
+
+/// A Redis of one test. Ends with it.
+struct Redis {
+    child: Child,
+    port: u16,
+    folder: tempfile::TempDir,
+}
+
+impl Redis {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let port = free_port();
+        let child = spawn(port, folder.path());
+        Self { child, port, folder }
+    }
+
+    fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}/", self.port)
+    }
+
+    /// Ends it without warning, and starts it again: on what was written, or on nothing.
+    fn kill_and_start(&mut self, with_data: bool) {
+        self.child.kill().expect("killed");
+        self.child.wait().expect("ended");
+        if !with_data {
+            std::fs::remove_dir_all(self.folder.path().join("appendonlydir")).expect("emptied");
+        }
+        self.child = spawn(self.port, self.folder.path());
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        let _ended = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    listener.local_addr().expect("an address").port()
+}
+
+fn spawn(port: u16, folder: &std::path::Path) -> Child {
+    let program = std::env::var_os("CHATSTATS_REDIS_SERVER").unwrap_or_else(|| "redis-server".into());
+    let child = Command::new(program)
+        .args([
+            "--port",
+            &port.to_string(),
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--appendonly",
+            "yes",
+        ])
+        .args(["--appendfsync", "always", "--daemonize", "no", "--dir"])
+        .arg(folder)
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("redis-server is installed: the tests need it");
+    while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child
+}
+
+async fn worker(
+    url: &str,
+    name: &str,
+    passes: &[&'static dyn Pass],
+    stop: &CancellationToken,
+) -> JoinHandle<u64> {
+    let bus = redis(url).await;
+    let mut settings = WorkerSettings::new(name.to_owned());
+    settings.at_once = 2;
+    settings.passes = passes.to_vec();
+    settings.taken_over_after = Duration::from_millis(500);
+    let stop = stop.clone();
+    tokio::spawn(async move {
+        let answered = work(bus.clone(), settings, stop).await.expect("worked");
+        bus.shutdown().await;
+        answered
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn workers_elsewhere_do_all_there_is_when_there_is_nobody_here() {
+    let redis = Redis::start();
+    let world = World::with_redis(&redis.url(), 200).await;
+    let mut events = world.listen().await;
+    let pass = told("a", |text, attempt| {
+        if text == "first of 7" && attempt == 1 {
+            Does::Panic
+        } else {
+            Does::Well
+        }
+    });
+    let analysis = world
+        .start_with("one", &[pass], |settings| settings.workers = 0)
+        .await;
+    let stop = CancellationToken::new();
+    let workers = [
+        worker(&redis.url(), "w1", &[pass], &stop).await,
+        worker(&redis.url(), "w2", &[pass], &stop).await,
+    ];
+    let run = analysis.run(everything()).await.expect("accepted");
+    let run = world.ended(&mut events, run.id).await;
+    assert_eq!((run.total, run.success, run.failed), (200, 200, 0));
+    assert_eq!(pass.tries("first of 7"), 2);
+    for conversation in world.sealed().await {
+        let results = world
+            .store
+            .read(move |reader| reader.results(conversation))
+            .await
+            .expect("read");
+        assert_eq!((results.len(), results[0].current), (1, true));
+    }
+    stop.cancel();
+    let mut answered = 0;
+    for worker in workers {
+        answered += worker.await.expect("ended");
+    }
+    assert_eq!(answered, 201);
+    analysis.shutdown().await;
+    world.bus.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_worker_had_that_died_is_done_by_another() {
+    let redis = Redis::start();
+    let world = World::with_redis(&redis.url(), 30).await;
+    let mut events = world.listen().await;
+    let pass = told("a", |_, _| Does::Well);
+    let stuck = told("a", |_, _| Does::Hang);
+    let analysis = world
+        .start_with("one", &[pass], |settings| settings.workers = 0)
+        .await;
+    let stop = CancellationToken::new();
+    let dying = worker(&redis.url(), "w1", &[stuck], &stop).await;
+    let run = analysis.run(everything()).await.expect("accepted");
+    while stuck.all_tries() == 0 {
+        tokio::task::yield_now().await;
+    }
+    dying.abort();
+    let other = worker(&redis.url(), "w2", &[pass], &stop).await;
+    let run = world.ended(&mut events, run.id).await;
+    assert_eq!((run.total, run.success, run.failed), (30, 30, 0));
+    stuck.release();
+    stop.cancel();
+    other.await.expect("ended");
+    analysis.shutdown().await;
+    world.bus.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_may_be_killed_in_the_middle_with_its_data_and_without() {
+    let mut redis = Redis::start();
+    let world = World::with_redis(&redis.url(), 400).await;
+    let pass = told("a", |_, _| {
+        std::thread::sleep(Duration::from_millis(5));
+        Does::Well
+    });
+    let analysis = world
+        .start_with("one", &[pass], |settings| settings.workers = 0)
+        .await;
+    let stop = CancellationToken::new();
+    let worker = worker(&redis.url(), "w", &[pass], &stop).await;
+    let run = analysis.run(everything()).await.expect("accepted");
+    for (tries, with_data) in [(60, true), (160, false)] {
+        while pass.all_tries() < tries {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        redis.kill_and_start(with_data);
+    }
+    // Events of before are gone with the data: the rows have the truth.
+    let done = loop {
+        let run = world.run(run.id).await;
+        if run.finished_at.is_some() {
+            break run;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert_eq!((done.total, done.success, done.failed), (400, 400, 0));
+    while !world
+        .events()
+        .await
+        .iter()
+        .any(|event| is(event, "run_complete", run.id))
+    {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    stop.cancel();
+    worker.await.expect("ended");
+    analysis.shutdown().await;
+    let all = world.events().await;
+    assert_eq!(
+        all.iter()
+            .filter(|event| is(event, "run_complete", run.id))
+            .count(),
+        1
+    );
+    world.bus.shutdown().await;
+}

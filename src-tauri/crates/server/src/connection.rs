@@ -37,6 +37,10 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a stream's client that does not read is waited for when the program ends.
 const STALLED_GRACE: Duration = Duration::from_millis(100);
 
+/// What a stream may write before it is the others' turn, in bytes: about half a millisecond of rendering. A client that
+/// reads as fast as it is written to, a long way behind, would otherwise keep its thread for a hundred times that.
+const TURN_BYTES: usize = 256 << 10;
+
 /// Marks an answer as an event stream that may take its connection over.
 #[derive(Clone, Copy)]
 pub(crate) struct TakeOver;
@@ -119,6 +123,7 @@ struct Writer {
 impl Writer {
     /// Ready when the stream has ended.
     fn poll(&mut self, cx: &mut Context<'_>, socket: &mut TcpStream) -> Poll<io::Result<()>> {
+        let mut written_bytes = 0;
         loop {
             while self.pending.has_remaining() {
                 let written = ready!(Pin::new(&mut *socket).poll_write(cx, &self.pending))?;
@@ -126,6 +131,11 @@ impl Writer {
                     return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
                 }
                 self.pending.advance(written);
+                written_bytes += written;
+            }
+            if written_bytes >= TURN_BYTES {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
             }
             if self.body_over {
                 return Poll::Ready(Ok(()));

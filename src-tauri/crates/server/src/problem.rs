@@ -45,6 +45,9 @@ pub(crate) enum ApiError {
     /// The event bus could not do it.
     #[error("{0}.")]
     Bus(#[from] BusError),
+    /// Events cannot be written for now; says why.
+    #[error("Nothing was published. {0}.")]
+    BusAway(String),
     /// The bus took the first events of a list, and not the rest.
     #[error("{error}. The {taken} events before it in the list are published.")]
     BusPartly {
@@ -53,9 +56,9 @@ pub(crate) enum ApiError {
         /// Why not the next.
         error: BusError,
     },
-    /// Events were taken, and Redis has not confirmed them.
+    /// Events were taken, and it cannot be told yet that they are written.
     #[error(
-        "The events wait to be written, and will be as soon as Redis answers. Sending them again would write them twice."
+        "The events wait to be written, for Redis or for the disk. Sending them again would write them twice."
     )]
     Unconfirmed,
 }
@@ -82,6 +85,7 @@ impl ApiError {
             Self::Store(error) if error.is_disk_full() => StatusCode::INSUFFICIENT_STORAGE,
             Self::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Bus(error) | Self::BusPartly { error, .. } => of_bus(error).0,
+            Self::BusAway(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Unconfirmed => StatusCode::GATEWAY_TIMEOUT,
         }
     }
@@ -100,6 +104,7 @@ impl ApiError {
             Self::Store(error) if error.is_disk_full() => "disk_full",
             Self::Store(_) => "database",
             Self::Bus(error) | Self::BusPartly { error, .. } => of_bus(error).1,
+            Self::BusAway(_) => "bus_away",
             Self::Unconfirmed => "unconfirmed",
         }
     }

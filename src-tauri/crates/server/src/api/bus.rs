@@ -30,7 +30,7 @@ const EVENTS_MAX: usize = 10_000;
 /// The longest scope and type, in bytes. Both are names that programs make.
 const NAME_BYTES_MAX: usize = 256;
 
-/// How long Redis is waited for before the sender is told that nothing is certain.
+/// How long Redis, or a disk, is waited for before the sender is told that nothing is certain.
 const WRITTEN_WITHIN: Duration = Duration::from_secs(10);
 
 pub(crate) fn routes() -> Router<AppState> {
@@ -117,13 +117,12 @@ async fn publish(
     // All or nothing, as far as that can be told before.
     check(&events)?;
     if let Some(problem) = away(&state) {
-        return Err(BusError::Away(problem).into());
+        return Err(ApiError::BusAway(problem));
     }
     let mut submitted = Vec::with_capacity(events.len());
     for event in &events {
-        let taken = submitted.len();
         let submit = state.bus.submit(&event.scope, &event.event_type, &event.data);
-        submitted.push(submit.map_err(|error| ApiError::BusPartly { taken, error })?);
+        submitted.push(submit.map_err(|error| partly(submitted.len(), error))?);
     }
     let written = async {
         let mut ids = Vec::with_capacity(submitted.len());
@@ -135,6 +134,13 @@ async fn publish(
     let written = tokio::time::timeout(WRITTEN_WITHIN, written).await;
     let ids = written.map_err(|_| ApiError::Unconfirmed)??;
     Ok(Json(PublishedEvents { ids }))
+}
+
+fn partly(taken: usize, error: BusError) -> ApiError {
+    match taken {
+        0 => ApiError::Bus(error),
+        taken => ApiError::BusPartly { taken, error },
+    }
 }
 
 /// Why Redis is away, if it is. Others may let their events wait for it; who is on the other end of a request cannot,

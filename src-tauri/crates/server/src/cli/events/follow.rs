@@ -81,13 +81,9 @@ async fn follow_server(
     loop {
         let (path, is_back) = target;
         let problem = match connect(config, path, is_back.then_some(&*last)).await {
-            Ok(Some(mut events)) => {
+            Ok(Some(events)) => {
                 told = false;
-                // It ends with the server, in whatever way.
-                while let Ok(Some(event)) = events.next().await {
-                    take(&event, wanted, &mut last, printer)?;
-                }
-                None
+                to_its_end(events, wanted, &mut last, printer).await?
             }
             Ok(None) => Some("no server runs; waiting for one".to_owned()),
             Err(error) if is_final(&error) => return Err(error),
@@ -99,6 +95,22 @@ async fn follow_server(
         }
         target = (path, true);
         tokio::time::sleep(COME_BACK).await;
+    }
+}
+
+/// Prints what a stream tells. Answers what was wrong with its end, if anything was.
+async fn to_its_end(
+    mut events: EventStream,
+    wanted: &Wanted,
+    last: &mut String,
+    printer: &mut Printer,
+) -> Result<Option<String>> {
+    loop {
+        match events.next().await {
+            Ok(Some(event)) => take(&event, wanted, last, printer)?,
+            Ok(None) => return Ok(None),
+            Err(error) => return Ok(Some(format!("{error:#}; trying again"))),
+        }
     }
 }
 

@@ -48,17 +48,29 @@ pub fn start_log(data_dir: &Path) -> Result<LogGuard, StartError> {
         .with_ansi(false)
         .with_writer(writer)
         .with_filter(filter());
-    let coloured = std::io::stderr().is_terminal();
-    let to_people = fmt::layer()
-        .with_ansi(coloured)
-        .with_writer(std::io::stderr)
-        .with_filter(filter());
     // Fails only if logging was started before: then that log goes on.
     let _ = tracing_subscriber::registry()
         .with(to_file)
-        .with(to_people)
+        .with(to_people())
         .try_init();
     Ok(LogGuard { _worker: worker })
+}
+
+/// Starts logging to standard error alone: for a process that has no data directory.
+pub(crate) fn start_log_for_people() {
+    // As above.
+    let _ = tracing_subscriber::registry().with(to_people()).try_init();
+}
+
+fn to_people<S>() -> impl Layer<S>
+where
+    S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
+{
+    let coloured = std::io::stderr().is_terminal();
+    fmt::layer()
+        .with_ansi(coloured)
+        .with_writer(std::io::stderr)
+        .with_filter(filter())
 }
 
 fn filter() -> EnvFilter {

@@ -10,6 +10,26 @@ use chatstats_tests::{Answer, Home, Post, Server, raw};
 
 /// Every route of the router as it stands there, with an address it answers.
 const ROUTES: &[(&str, &str)] = &[
+    ("/api/analysis/dead", "/api/analysis/dead"),
+    ("/api/analysis/dead/retry", "/api/analysis/dead/retry"),
+    ("/api/analysis/dead/{task_id}/retry", "/api/analysis/dead/1/retry"),
+    ("/api/analysis/passes", "/api/analysis/passes"),
+    ("/api/analysis/runs", "/api/analysis/runs"),
+    ("/api/analysis/runs/preview", "/api/analysis/runs/preview"),
+    ("/api/analysis/runs/{run_id}", "/api/analysis/runs/1"),
+    (
+        "/api/analysis/runs/{run_id}/cancel",
+        "/api/analysis/runs/1/cancel",
+    ),
+    (
+        "/api/analysis/runs/{run_id}/counts",
+        "/api/analysis/runs/1/counts",
+    ),
+    ("/api/analysis/runs/{run_id}/pause", "/api/analysis/runs/1/pause"),
+    (
+        "/api/analysis/runs/{run_id}/resume",
+        "/api/analysis/runs/1/resume",
+    ),
     (
         "/api/analysis/streaming/queue/stream",
         "/api/analysis/streaming/queue/stream?start_id=0",
@@ -18,6 +38,8 @@ const ROUTES: &[(&str, &str)] = &[
         "/api/analysis/streaming/redis_stream/{stream_key}",
         "/api/analysis/streaming/redis_stream/task_events:analysis",
     ),
+    ("/api/analysis/tasks", "/api/analysis/tasks?limit=5"),
+    ("/api/analysis/tasks/{task_id}", "/api/analysis/tasks/1"),
     ("/api/bus", "/api/bus"),
     ("/api/bus/events", "/api/bus/events"),
     (
@@ -31,10 +53,20 @@ const ROUTES: &[(&str, &str)] = &[
     ("/api/chats", "/api/chats"),
     ("/api/chats/{chat_id}", "/api/chats/1"),
     ("/api/chats/{chat_id}/conversations", "/api/chats/1/conversations"),
+    ("/api/chats/{chat_id}/look", "/api/chats/1/look"),
     ("/api/chats/{chat_id}/messages", "/api/chats/1/messages"),
     ("/api/chats/{chat_id}/seal", "/api/chats/1/seal"),
+    ("/api/commitments", "/api/commitments"),
+    (
+        "/api/commitments/{chat_id}/{commitment_id}/decision",
+        "/api/commitments/1/1:0/decision",
+    ),
     ("/api/contacts", "/api/contacts"),
     ("/api/contacts/{contact_id}", "/api/contacts/1"),
+    (
+        "/api/conversations/{conversation_id}/results",
+        "/api/conversations/1/results",
+    ),
     ("/api/health", "/api/health"),
     ("/api/hub", "/api/hub"),
     ("/api/imports", "/api/imports"),
@@ -48,6 +80,7 @@ const ROUTES: &[(&str, &str)] = &[
     ),
     ("/api/live-sync/stream/chats", "/api/live-sync/stream/chats"),
     ("/api/live-sync/stream/contacts", "/api/live-sync/stream/contacts"),
+    ("/api/metrics/stream", "/api/metrics/stream"),
     ("/api/search", "/api/search?q=one"),
     ("/api/status", "/api/status"),
 ];

@@ -26,6 +26,15 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "chatstats-analysis",
+        &[
+            "chatstats-model",
+            "chatstats-passes",
+            "chatstats-store",
+            "chatstats-bus",
+        ],
+    ),
+    (
         "chatstats-sync",
         &[
             "chatstats-model",
@@ -43,6 +52,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "chatstats-store",
             "chatstats-hub",
             "chatstats-bus",
+            "chatstats-passes",
+            "chatstats-analysis",
             "chatstats-sync",
         ],
     ),
@@ -74,6 +85,16 @@ const ABSENT: &[(&str, &[&str])] = &[
         &["tokio*", "axum*", "hyper*", "rusqlite", "tauri*"],
     ),
     ("chatstats-bus", &["axum*", "hyper*", "http", "tower*", "tauri*"]),
+    (
+        "chatstats-passes",
+        &[
+            "tokio*", "futures*", "axum*", "hyper*", "http", "rusqlite", "tauri*",
+        ],
+    ),
+    (
+        "chatstats-analysis",
+        &["axum*", "hyper*", "http", "tower*", "tauri*"],
+    ),
     ("chatstats-llm", &["axum*", "rusqlite", "tauri*"]),
     ("chatstats-sync", &["axum*", "hyper*", "http", "tower*", "tauri*"]),
     ("chatstats-server", &["tauri*", "gtk*", "webkit2gtk*", "wry"]),

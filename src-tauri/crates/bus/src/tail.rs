@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use chatstats_ring::Gathered;
@@ -36,6 +36,8 @@ pub struct Told {
     pub bytes: Bytes,
     /// How many entries and notices they tell of.
     pub items: u64,
+    /// When the first of them came from the log, where it just did: not of those that were read back.
+    pub came: Option<Instant>,
 }
 
 /// A follower of a stream. Costs a few hundred bytes while nothing happens; dropping it ends it.
@@ -183,11 +185,17 @@ impl Tail {
                 .cursor
                 .poll_gather(cx, max_bytes, |entry| render(&entry.payload));
             match gathered {
-                Poll::Ready(Gathered::Frames { bytes, entries, last }) => {
+                Poll::Ready(Gathered::Frames {
+                    bytes,
+                    entries,
+                    last,
+                    published,
+                }) => {
                     self.sent = last;
                     return Poll::Ready(Told {
                         bytes,
                         items: entries,
+                        came: Some(published),
                     });
                 }
                 Poll::Ready(Gathered::Lagged(_)) => self.catch_up(),
@@ -283,6 +291,7 @@ impl Tail {
         Told {
             bytes: bytes.freeze(),
             items,
+            came: None,
         }
     }
 }

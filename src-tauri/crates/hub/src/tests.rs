@@ -154,7 +154,9 @@ fn gathered_frames_are_the_single_frames_in_a_row() {
         text.push_str(std::str::from_utf8(entry.frame(render)).expect("ascii"));
     }
     assert_eq!(text, want);
-    let Poll::Ready(Gathered::Frames { bytes, entries, last }) = gather_with(&mut pieces, Waker::noop(), 10)
+    let Poll::Ready(Gathered::Frames {
+        bytes, entries, last, ..
+    }) = gather_with(&mut pieces, Waker::noop(), 10)
     else {
         panic!("nothing gathered")
     };

@@ -220,7 +220,7 @@ pub struct TaskCounts {
     pub cancelled: u64,
 }
 
-/// A pass and how far its results reach. Answer to `GET /api/analysis/passes`, in a list.
+/// A pass and how far its results reach. One of the answers to `GET /api/analysis/passes`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct PassInfo {
@@ -257,6 +257,22 @@ pub struct PassResult {
     /// What it found: the pass's own type.
     #[ts(type = "unknown")]
     pub result: serde_json::Value,
+}
+
+/// Answer to `GET /api/analysis/passes`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct PassList {
+    /// The passes, those that are switched off last.
+    pub passes: Vec<PassInfo>,
+}
+
+/// Answer to `GET /api/conversations/{id}/results`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct ResultList {
+    /// What passes found, current or not.
+    pub results: Vec<PassResult>,
 }
 
 /// How a commitment stands.
@@ -302,4 +318,23 @@ pub struct ListedCommitment {
     pub status: CommitmentState,
     /// The message that shows it is done.
     pub done_by: Option<crate::MessageId>,
+}
+
+/// Answer to `GET /api/commitments`: what is due first, then what has no date, the newest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct CommitmentPage {
+    /// The commitments.
+    pub commitments: Vec<ListedCommitment>,
+    /// Pass it as `offset` for the next page.
+    #[ts(type = "number | null")]
+    pub next: Option<usize>,
+}
+
+/// Body of `POST /api/commitments/{chat_id}/{commitment_id}/decision`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct CommitmentDecision {
+    /// `done` or `dismissed`; null takes the decision back.
+    pub decision: Option<CommitmentState>,
 }

@@ -29,7 +29,7 @@ pub struct Conversation {
     pub sealed: bool,
 }
 
-/// Answer to `GET /api/chats/{id}/conversations`, the newest first.
+/// A page of a chat's conversations, the newest first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct ConversationPage {
@@ -40,6 +40,45 @@ pub struct ConversationPage {
     /// How many the chat has.
     #[ts(type = "number")]
     pub total: i64,
+}
+
+/// Answer to `GET /api/chats/{id}/conversations`, the newest first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct SummarisedPage {
+    /// The conversations.
+    pub conversations: Vec<SummarisedConversation>,
+    /// Pass it as `before` for the next page; none on the last.
+    pub next: Option<Timestamp>,
+    /// How many the chat has.
+    #[ts(type = "number")]
+    pub total: i64,
+}
+
+/// A conversation, and in short what passes found in it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct SummarisedConversation {
+    /// The conversation.
+    #[serde(flatten)]
+    pub conversation: Conversation,
+    /// What was found; none while there is no current result.
+    pub summary: Option<ConversationSummary>,
+}
+
+/// What the current results of a conversation say, in short.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct ConversationSummary {
+    /// How it feels, from -1 to 1; none where that cannot be told.
+    pub mood: Option<f64>,
+    /// The language's ISO 639 code; none where it is not certain.
+    pub language: Option<String>,
+    /// What sets it apart within its chat, the most telling first, at most five.
+    pub topics: Vec<String>,
+    /// Promises and requests found.
+    #[ts(type = "number")]
+    pub commitments: u64,
 }
 
 /// Answer to `POST /api/chats/{id}/seal`.

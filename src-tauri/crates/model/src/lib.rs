@@ -10,13 +10,15 @@ mod conversation;
 mod id;
 mod import;
 mod message;
+mod metrics;
 mod stream;
 mod time;
 mod wire;
 
 pub use analysis::{
-    CommitmentState, ListedCommitment, PassInfo, PassResult, Run, RunKind, RunList, RunPreview, RunRequest,
-    RunState, Task, TaskCounts, TaskPage, TaskState,
+    CommitmentDecision, CommitmentPage, CommitmentState, ListedCommitment, PassInfo, PassList, PassResult,
+    ResultList, Run, RunKind, RunList, RunPreview, RunRequest, RunState, Task, TaskCounts, TaskPage,
+    TaskState,
 };
 pub use bus::{
     Backend, BusStatus, EntryPage, FollowedStream, HubReport, HubTopic, NewEvent, PublishedEvents,
@@ -25,13 +27,20 @@ pub use bus::{
 pub use chat::{
     Chat, ChatFields, ChatUpdate, Contact, ContactUpdate, LastMessage, PARTICIPANTS_SHOWN, Participant,
 };
-pub use conversation::{CONVERSATION_GAP_MINUTES, Conversation, ConversationPage, Sealed};
+pub use conversation::{
+    CONVERSATION_GAP_MINUTES, Conversation, ConversationPage, ConversationSummary, Sealed,
+    SummarisedConversation, SummarisedPage,
+};
 pub use id::{ChatId, ContactId, ConversationId, ImportId, MessageId, Rev, RunId, TaskId};
 pub use import::{
     Counts, DateOrder, FileReceipt, Import, ImportOptions, ImportProgress, ImportReceipt, ImportState,
     LeftOut,
 };
 pub use message::{Attachment, Kind, Message, Reaction};
+pub use metrics::{
+    AnalysisMetrics, BusMetrics, EndpointCounts, Latency, LatencyMetrics, Metrics, ProcessMetrics,
+    SseMetrics, StoreMetrics,
+};
 pub use stream::{ChatsInitial, ContactsInitial, MessagesUpdate, StreamError};
 pub use time::{Timestamp, TimestampError};
 pub use wire::{

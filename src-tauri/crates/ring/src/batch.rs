@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 
@@ -16,6 +17,8 @@ pub(crate) struct Batch<P> {
     pub(crate) from: u64,
     pub(crate) to: u64,
     pub(crate) last: P,
+    /// When the first of them was published.
+    pub(crate) published: Instant,
     pub(crate) bytes: Bytes,
     /// Stopped for its size, and not because there was no more.
     full: bool,
@@ -57,6 +60,7 @@ impl<P: Copy> Batch<P> {
             from,
             to: from + taken as u64,
             last: entries.last()?.last,
+            published: entries.first()?.published,
             bytes,
             full,
         })

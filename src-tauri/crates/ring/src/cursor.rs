@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -35,6 +36,8 @@ pub enum Gathered<P> {
         entries: u64,
         /// The position after the last of them.
         last: P,
+        /// When the first of them was published.
+        published: Instant,
     },
     /// Entries are missing before whatever comes next.
     Lagged(Lagged),
@@ -127,6 +130,7 @@ impl<P> From<Batch<P>> for Gathered<P> {
             entries: batch.to - batch.from,
             bytes: batch.bytes,
             last: batch.last,
+            published: batch.published,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What one publish leaves in a ring.
 
 use std::sync::OnceLock;
+use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -13,6 +14,8 @@ pub struct Entry<P, T> {
     pub last: P,
     /// What was published.
     pub payload: T,
+    /// When it was published.
+    pub published: Instant,
     cost_bytes: usize,
     frame: OnceLock<Bytes>,
 }
@@ -25,6 +28,7 @@ impl<P, T> Entry<P, T> {
             first,
             last,
             payload,
+            published: Instant::now(),
             cost_bytes,
             frame: OnceLock::new(),
         }

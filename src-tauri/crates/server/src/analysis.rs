@@ -1,6 +1,7 @@
 //! Starting analysis as the settings say.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chatstats_analysis::{Analysis, Settings};
 use chatstats_bus::Bus;
@@ -13,6 +14,10 @@ use crate::error::StartError;
 
 /// More threads than this do not make the passes faster: they share one writer.
 const WORKERS_MAX: usize = 256;
+
+/// How long analysis may take to end before the bus ends without it: its part of the second in which the program
+/// promises to be gone.
+const TOLD_WITHIN: Duration = Duration::from_millis(300);
 
 /// What `config.toml` says of analysis.
 #[derive(Clone, Debug)]
@@ -61,8 +66,20 @@ pub(crate) async fn start(store: Store, bus: Bus, config: &AnalysisConfig) -> Re
     started.map_err(|error| StartError::Analysis(error.to_string()))
 }
 
+/// Ends analysis, then the bus that it tells on.
+pub(crate) async fn shutdown(analysis: &Analysis, bus: &Bus) {
+    let ended = analysis.shutdown();
+    tokio::pin!(ended);
+    // While Redis is away, what must be told waits for it. The bus ends then, and the next start tells it.
+    if tokio::time::timeout(TOLD_WITHIN, &mut ended).await.is_ok() {
+        bus.shutdown().await;
+    } else {
+        tokio::join!(bus.shutdown(), ended);
+    }
+}
+
 /// A name that no other start of the program has: tasks of other names have lost their workers.
-fn owner() -> Result<String, StartError> {
+pub(crate) fn owner() -> Result<String, StartError> {
     let number = getrandom::u64().map_err(|error| StartError::Analysis(error.to_string()))?;
     Ok(format!("{number:016x}"))
 }
@@ -78,7 +95,10 @@ pub(crate) fn zone(name: &str) -> Result<TimeZone, String> {
 
 /// Reads `workers`.
 pub(crate) fn workers(text: &str) -> Result<usize, String> {
-    let workers = text.parse().ok().filter(|workers| (1..=WORKERS_MAX).contains(workers));
+    let workers = text
+        .parse()
+        .ok()
+        .filter(|workers| (1..=WORKERS_MAX).contains(workers));
     workers.ok_or_else(|| format!("{text:?} is not a number of threads from 1 to {WORKERS_MAX}"))
 }
 
@@ -89,9 +109,13 @@ pub(crate) fn passes_off(names: Vec<String>) -> Result<Vec<String>, String> {
     for name in &names {
         if !all.iter().any(|pass| pass.name() == name) {
             let known: Vec<_> = all.iter().map(|pass| pass.name()).collect();
-            return Err(format!("there is no pass {name:?}; there are {}", known.join(", ")));
+            return Err(format!(
+                "there is no pass {name:?}; there are {}",
+                known.join(", ")
+            ));
         }
-        let needs_it = |pass: &&&'static dyn Pass| !is_off(pass.name()) && pass.needs().contains(&name.as_str());
+        let needs_it =
+            |pass: &&&'static dyn Pass| !is_off(pass.name()) && pass.needs().contains(&name.as_str());
         let needed_by: Vec<_> = all.iter().filter(needs_it).map(|pass| pass.name()).collect();
         if !needed_by.is_empty() {
             return Err(format!(

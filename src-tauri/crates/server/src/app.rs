@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::Context;
+use chatstats_analysis::Analysis;
 use chatstats_bus::Bus;
 use chatstats_hub::Hub;
 use chatstats_model::{ImportId, ImportOptions, Timestamp};
@@ -13,6 +14,8 @@ use chatstats_store::{CommitListener, Store};
 use chatstats_sync::{ImportSettings, Imports, ImportsError, Ingest, Publisher, Tracker, TrackerSettings};
 use tokio_util::sync::CancellationToken;
 
+use crate::analysis;
+use crate::api::Backgrounds;
 use crate::assets::Pages;
 use crate::config::Config;
 use crate::data_dir::{DataDir, Running};
@@ -20,6 +23,7 @@ use crate::error::StartError;
 use crate::events;
 use crate::guard::Guard;
 use crate::listen;
+use crate::metrics::Sampling;
 use crate::process;
 use crate::site::Site;
 use crate::sse::Streams;
@@ -48,9 +52,12 @@ pub(crate) struct AppState {
     pub(crate) ingest: Ingest,
     pub(crate) imports: Imports,
     pub(crate) tracker: Tracker,
+    pub(crate) analysis: Analysis,
+    pub(crate) backgrounds: Backgrounds,
     /// Where uploads lie until they are imported.
     pub(crate) uploads_dir: Arc<PathBuf>,
     pub(crate) streams: Streams,
+    pub(crate) sampling: Sampling,
     pub(crate) config: Arc<Config>,
     pub(crate) guard: Arc<Guard>,
     pub(crate) pages: Arc<Pages>,
@@ -91,6 +98,7 @@ impl App {
         warn_of(&config);
         let uploads_dir = data_dir.path().join(UPLOADS_DIR);
         let imports = start_imports(&store, data_dir.path())?;
+        let analysis = analysis::start(store.clone(), bus.clone(), &config.analysis).await?;
         let state = AppState {
             ingest: Ingest::new(store.clone()),
             store,
@@ -98,8 +106,11 @@ impl App {
             bus,
             imports,
             tracker,
+            analysis,
+            backgrounds: Backgrounds::default(),
             uploads_dir: Arc::new(uploads_dir),
             streams: Streams::default(),
+            sampling: Sampling::default(),
             guard: Arc::new(Guard::new(&config, addr.port(), tokens)),
             pages: Arc::new(Pages::load()),
             config: Arc::new(config),
@@ -193,8 +204,9 @@ impl App {
         heart.abort();
         stopped.context("stop the imports")?;
         tracking.await.context("stop the tracker")?;
-        // The streams have ended and the imports too: nobody publishes any more.
-        state.bus.shutdown().await;
+        state.sampling.shutdown().await;
+        // The streams have ended and the imports too: nobody asks for anything, and nobody else publishes.
+        analysis::shutdown(&state.analysis, &state.bus).await;
         let store = state.store.clone();
         tokio::task::spawn_blocking(move || store.shutdown())
             .await

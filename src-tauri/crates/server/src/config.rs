@@ -7,8 +7,10 @@ use std::time::Duration;
 use chatstats_bus::ENTRIES_KEPT;
 use chatstats_model::CONVERSATION_GAP_MINUTES;
 use chatstats_store::CONVERSATION_GAP_MINUTES_MAX;
+use jiff::tz::TimeZone;
 use serde::Deserialize;
 
+use crate::analysis::{self, AnalysisConfig};
 use crate::error::{ConfigError, StartError};
 use crate::guard::{AllowedHost, AllowedOrigin};
 use crate::token::Token;
@@ -57,6 +59,8 @@ pub struct Config {
     pub events_kept: u64,
     /// The pause that ends a conversation, in minutes.
     pub conversation_gap_minutes: u32,
+    /// How conversations are analysed.
+    pub(crate) analysis: AnalysisConfig,
     /// A Redis to share events through.
     pub(crate) redis_url: Option<Said>,
     pub(crate) token: Option<Token>,
@@ -74,6 +78,11 @@ struct File {
     heartbeat_s: Option<f64>,
     events_kept: Option<u64>,
     conversation_gap_minutes: Option<u64>,
+    time_zone: Option<String>,
+    analyse_on_seal: Option<bool>,
+    #[serde(default)]
+    passes_off: Vec<String>,
+    workers: Option<u64>,
     #[serde(default)]
     allowed_hosts: Vec<String>,
     #[serde(default)]
@@ -123,12 +132,24 @@ impl Config {
         let gap = gap.map_or(Ok(CONVERSATION_GAP_MINUTES), |said| said.parse(gap_minutes))?;
         let token = sources.pick("token", flags.token, file.token);
         let token = token.map(|said| said.parse(Token::parse)).transpose()?;
+        let zone = sources.pick("time_zone", None, file.time_zone);
+        let workers = file.workers.map(|workers| workers.to_string());
+        let workers = sources.pick("workers", None, workers);
         let in_file = |key: &str| format!("{}, {key}", path.display());
         Ok(Self {
             listen,
             heartbeat: Duration::from_secs_f64(heartbeat_s),
             events_kept,
             conversation_gap_minutes: gap,
+            analysis: AnalysisConfig {
+                zone: zone.map_or(Ok(TimeZone::system()), |said| said.parse(analysis::zone))?,
+                on_seal: file.analyse_on_seal.unwrap_or(true),
+                passes_off: analysis::passes_off(file.passes_off).map_err(|problem| ConfigError {
+                    place: in_file("passes_off"),
+                    problem,
+                })?,
+                workers: workers.map(|said| said.parse(analysis::workers)).transpose()?,
+            },
             redis_url: sources.pick("redis_url", flags.redis_url, file.redis_url),
             token,
             allowed_hosts: all(&file.allowed_hosts, &in_file("allowed_hosts"), AllowedHost::parse)?,
@@ -339,6 +360,17 @@ mod tests {
                 &[],
                 Some("conversation_gap_minutes = 0"),
                 &["config.toml, conversation_gap_minutes", "10080"],
+            ),
+            (
+                &[],
+                Some("time_zone = \"Berlin\""),
+                &["config.toml, time_zone", "Berlin"],
+            ),
+            (&[], Some("workers = 0"), &["config.toml, workers", "256"]),
+            (
+                &[],
+                Some("passes_off = [\"language\"]"),
+                &["config.toml, passes_off", "topics"],
             ),
             (&[], Some("lisen = \"127.0.0.1:3\""), &["config.toml", "lisen"]),
             (&[], Some("listen = 3"), &["config.toml"]),

@@ -44,6 +44,9 @@ pub enum StartError {
     /// The event log cannot be opened.
     #[error("Events cannot be kept: {0}.")]
     Events(BusError),
+    /// Analysis could not take up what was left.
+    #[error("Analysis could not be started: {0}")]
+    Analysis(String),
     /// A setting is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),

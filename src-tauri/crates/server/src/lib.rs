@@ -3,6 +3,7 @@
 //! Two programs are made of it: the headless `chatstats` (this crate's binary) and the desktop window. Knows no
 //! tauri. Everything behind the socket passes the guard first; streams end with the program's shutdown token.
 
+mod analysis;
 mod api;
 mod app;
 mod assets;
@@ -14,8 +15,10 @@ mod demo;
 mod error;
 mod events;
 mod guard;
+mod histogram;
 mod listen;
 mod log;
+mod metrics;
 mod problem;
 mod process;
 mod scan;

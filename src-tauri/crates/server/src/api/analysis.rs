@@ -43,7 +43,10 @@ async fn list(
     window: Result<Query<Window>, QueryRejection>,
 ) -> Result<Json<RunList>, ApiError> {
     let window = query(window)?;
-    let (before, limit) = (window.before.map(RunId), limit(window.limit, PAGE_DEFAULT, PAGE_MAX)?);
+    let (before, limit) = (
+        window.before.map(RunId),
+        limit(window.limit, PAGE_DEFAULT, PAGE_MAX)?,
+    );
     let runs = state.store.read(move |reader| reader.runs(before, limit)).await?;
     Ok(Json(RunList { runs }))
 }
@@ -87,7 +90,10 @@ async fn resume(State(state): State<AppState>, path: RunPath) -> Result<Json<Run
 
 async fn counts(State(state): State<AppState>, path: RunPath) -> Result<Json<TaskCounts>, ApiError> {
     let run = state.analysis.get(run_id(path)?).await?.id;
-    let counts = state.store.read(move |reader| reader.task_counts(Some(run))).await?;
+    let counts = state
+        .store
+        .read(move |reader| reader.task_counts(Some(run)))
+        .await?;
     Ok(Json(counts))
 }
 
@@ -127,9 +133,10 @@ impl From<AnalysisError> for ApiError {
     fn from(error: AnalysisError) -> Self {
         match error {
             AnalysisError::Invalid(detail) => ApiError::bad_request("body", detail),
-            AnalysisError::Missing(what) => ApiError::Store(StoreError::Missing(what)),
+            AnalysisError::Missing(what) => ApiError::NotFound(format!("The {what}")),
             AnalysisError::Store(error) => ApiError::Store(error),
-            AnalysisError::Threads(error) => ApiError::Store(StoreError::Invalid(error.to_string())),
+            // Said by a start only, and then there is nobody to ask.
+            AnalysisError::Threads(_) => ApiError::Store(StoreError::Closed),
         }
     }
 }

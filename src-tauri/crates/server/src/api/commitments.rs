@@ -48,7 +48,10 @@ async fn list(
         // One more than asked for tells whether there are more.
         limit: limit + 1,
     };
-    let mut commitments = state.store.read(move |reader| reader.commitments(&wanted)).await?;
+    let mut commitments = state
+        .store
+        .read(move |reader| reader.commitments(&wanted))
+        .await?;
     let has_more = commitments.len() > limit;
     commitments.truncate(limit);
     Ok(Json(CommitmentPage {

@@ -1,13 +1,17 @@
-//! `/api/chats/{id}/conversations`: how a chat is cut. `/api/chats/{id}/seal`: ends the open conversation now.
+//! `/api/chats/{id}/conversations`: how a chat is cut, and what passes found. `/api/chats/{id}/seal`: ends the open
+//! conversation now. `/api/chats/{id}/look`: the user looks at it. `/api/conversations/{id}/results`: all that was found.
 
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use chatstats_model::{ChatId, ConversationPage, Sealed, Timestamp};
+use chatstats_model::{ChatId, ConversationId, ResultList, Sealed, SummarisedPage, Timestamp};
+use chatstats_store::Reader;
 use serde::Deserialize;
 
 use super::extract::{id, limit, query};
+use super::summaries;
 use crate::app::AppState;
 use crate::problem::ApiError;
 
@@ -20,7 +24,9 @@ const PAGE_MAX: usize = 1_000;
 pub(crate) fn routes() -> Router<AppState> {
     Router::new()
         .route("/api/chats/{chat_id}/conversations", get(page))
+        .route("/api/chats/{chat_id}/look", post(look))
         .route("/api/chats/{chat_id}/seal", post(seal))
+        .route("/api/conversations/{conversation_id}/results", get(results))
 }
 
 /// Those that begin before `before`; without it, the newest.
@@ -34,15 +40,43 @@ async fn page(
     State(state): State<AppState>,
     path: Result<Path<i64>, PathRejection>,
     window: Result<Query<Window>, QueryRejection>,
-) -> Result<Json<ConversationPage>, ApiError> {
+) -> Result<Json<SummarisedPage>, ApiError> {
     let chat_id = known_chat(&state, path).await?;
     let window = query(window)?;
     let limit = limit(window.limit, PAGE_DEFAULT, PAGE_MAX)?;
-    let page = state
-        .store
-        .read(move |reader| reader.conversations(chat_id, window.before, limit))
-        .await?;
+    let backgrounds = state.backgrounds.clone();
+    let read = move |reader: &Reader| {
+        let page = reader.conversations(chat_id, window.before, limit)?;
+        summaries::summarise(reader, &backgrounds, chat_id, page)
+    };
+    let page = state.store.read(move |reader| reader.consistent(read)).await?;
     Ok(Json(page))
+}
+
+/// Lets what waits of the chat be analysed first.
+async fn look(
+    State(state): State<AppState>,
+    path: Result<Path<i64>, PathRejection>,
+) -> Result<StatusCode, ApiError> {
+    let chat_id = known_chat(&state, path).await?;
+    state.analysis.look_at(chat_id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn results(
+    State(state): State<AppState>,
+    path: Result<Path<i64>, PathRejection>,
+) -> Result<Json<ResultList>, ApiError> {
+    let conversation = ConversationId(id(path, CONVERSATION)?);
+    let read = move |reader: &Reader| {
+        let known = reader.conversation(conversation)?;
+        known
+            .map(|_| summaries::results(reader, conversation))
+            .transpose()
+    };
+    let found = state.store.read(move |reader| reader.consistent(read)).await?;
+    let results = found.ok_or_else(|| ApiError::NotFound(CONVERSATION.into()))?;
+    Ok(Json(ResultList { results }))
 }
 
 async fn seal(
@@ -66,3 +100,4 @@ async fn known_chat(state: &AppState, path: Result<Path<i64>, PathRejection>) ->
 }
 
 const CHAT: &str = "This chat";
+const CONVERSATION: &str = "This conversation";

@@ -1,8 +1,10 @@
 //! The addresses of the server, one file per resource.
 
+mod analysis;
 mod bus;
 mod bus_streams;
 mod chats;
+mod commitments;
 mod contacts;
 mod conversations;
 mod extract;
@@ -10,14 +12,18 @@ mod health;
 mod hub;
 mod imports;
 mod messages;
+mod metrics;
 mod posts;
 mod search;
 mod status;
 mod streams;
+mod summaries;
+mod tasks;
 pub(crate) mod upload;
 
 pub(crate) use bus_streams::is_scope;
 pub(crate) use streams::LAST_EVENT_ID;
+pub(crate) use summaries::Backgrounds;
 
 use axum::Router;
 use axum::extract::State;
@@ -40,17 +46,21 @@ pub(crate) fn router(state: AppState) -> Router {
         )
         .route("/api/live-sync/stream/chats", get(streams::chats))
         .route("/api/live-sync/stream/contacts", get(streams::contacts))
+        .merge(analysis::routes())
         .merge(bus::routes())
         .merge(bus_streams::routes())
         .merge(chats::routes())
+        .merge(commitments::routes())
         .merge(contacts::routes())
         .merge(conversations::routes())
         .merge(hub::routes())
         .merge(imports::routes())
         .merge(messages::routes())
+        .merge(metrics::routes())
         .merge(posts::routes())
         .merge(search::routes())
         .merge(status::routes())
+        .merge(tasks::routes())
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .fallback(page)
         .with_state(state)

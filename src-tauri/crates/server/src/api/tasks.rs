@@ -41,7 +41,8 @@ async fn list(
 
 fn wanted(parameters: &str) -> Result<TaskQuery, ApiError> {
     let (mut wanted, mut page) = (TaskQuery::default(), None);
-    for (name, value) in form_urlencoded::parse(parameters.as_bytes()).filter(|(_, value)| !value.is_empty()) {
+    for (name, value) in form_urlencoded::parse(parameters.as_bytes()).filter(|(_, value)| !value.is_empty())
+    {
         match &*name {
             "run_id" => wanted.run = Some(RunId(number("run_id", &value)?)),
             "chat_id" => wanted.chat = Some(ChatId(number("chat_id", &value)?)),
@@ -88,7 +89,10 @@ async fn dead(
     window: Result<Query<Window>, QueryRejection>,
 ) -> Result<Json<TaskPage>, ApiError> {
     let window = query(window)?;
-    let (before, limit) = (window.before.map(TaskId), limit(window.limit, PAGE_DEFAULT, PAGE_MAX)?);
+    let (before, limit) = (
+        window.before.map(TaskId),
+        limit(window.limit, PAGE_DEFAULT, PAGE_MAX)?,
+    );
     let page = state
         .store
         .read(move |reader| reader.dead_letters(before, limit))
@@ -105,7 +109,10 @@ async fn retry_one(
     path: Result<Path<i64>, PathRejection>,
 ) -> Result<(StatusCode, Json<Run>), ApiError> {
     let task = TaskId(id(path, TASK)?);
-    Ok((StatusCode::ACCEPTED, Json(state.analysis.retry(Some(task)).await?)))
+    Ok((
+        StatusCode::ACCEPTED,
+        Json(state.analysis.retry(Some(task)).await?),
+    ))
 }
 
 #[cfg(test)]

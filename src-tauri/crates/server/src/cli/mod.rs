@@ -1,6 +1,7 @@
 //! The command line of `chatstats`, one file per command.
 
 mod address;
+mod analyze;
 mod client;
 mod doctor;
 mod events;
@@ -11,6 +12,7 @@ mod signal;
 mod sse;
 mod token;
 mod url;
+mod worker;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -38,6 +40,8 @@ enum Command {
     Serve(serve::Serve),
     /// Import exports: files, folders or zips, recognised by their content
     Import(import::ImportCommand),
+    /// Analyse conversations: what lacks a result, everything anew, a chat or one conversation
+    Analyze(analyze::Analyze),
     /// Look into the event log: its newest events, a range of it, its length
     Events(events::EventsCommand),
     /// Look at the data directory and say what is right and what is wrong with it
@@ -48,6 +52,8 @@ enum Command {
     Url(url::Url),
     /// Print the token that lets programs in, or replace it
     Token(token::TokenCommand),
+    /// Compute for a server that shares its Redis, on this machine or another
+    Worker(worker::Worker),
 }
 
 /// Where the data is: an option of every command.
@@ -73,11 +79,13 @@ pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Serve(command) => command.run(),
         Command::Import(command) => command.run(),
+        Command::Analyze(command) => command.run(),
         Command::Events(command) => command.run(),
         Command::Doctor(command) => command.run(),
         Command::Open(command) => command.run(),
         Command::Url(command) => command.run(),
         Command::Token(command) => command.run(),
+        Command::Worker(command) => command.run(),
     };
     match outcome {
         Ok(code) => code,

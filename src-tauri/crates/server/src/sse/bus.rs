@@ -42,9 +42,11 @@ impl BusBody {
             Poll::Ready(Beat::End) => return Poll::Ready(None),
             Poll::Pending => {}
         }
-        self.tail
-            .poll_gather(cx, GATHER_BYTES, render)
-            .map(|told| Some(told.bytes))
+        let told = ready!(self.tail.poll_gather(cx, GATHER_BYTES, render));
+        if let Some(came) = told.came {
+            self.open.told(came);
+        }
+        Poll::Ready(Some(told.bytes))
     }
 }
 

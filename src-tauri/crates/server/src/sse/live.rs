@@ -155,7 +155,13 @@ impl<F: Feed> LiveBody<F> {
                 .poll_gather(cx, GATHER_BYTES, |entry| feed.update(entry))
         );
         Poll::Ready(match gathered {
-            Gathered::Frames { bytes, last, .. } => {
+            Gathered::Frames {
+                bytes,
+                last,
+                published,
+                ..
+            } => {
+                self.open.told(published);
                 self.sent = last;
                 Step::Send(bytes)
             }

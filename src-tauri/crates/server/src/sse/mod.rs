@@ -1,22 +1,24 @@
 //! Event streams: what is common to all of them.
 //!
 //! A stream is a response body with a small state machine and no task of its own. Those of the bus ([`bus::BusBody`])
-//! follow its log. Those of the hub ([`live::LiveBody`]) have the database behind them, and join without a hole:
-//! subscribe first, then take the database's position, send `initial` up to it, pass over what the hub has of it as
-//! well, `ready`, and live from there. Who was too slow for the hub gets what it missed from the database.
+//! follow its log, that of the metrics ([`metrics::MetricsBody`]) a sampler. Those of the hub ([`live::LiveBody`]) have
+//! the database behind them, and join without a hole: subscribe first, then take the database's position, send `initial`
+//! up to it, pass over what the hub has of it as well, `ready`, and live from there. Who was too slow for the hub gets
+//! what it missed from the database.
 
 pub(crate) mod bus;
 pub(crate) mod frame;
 pub(crate) mod lists;
 pub(crate) mod live;
 pub(crate) mod messages;
+pub(crate) mod metrics;
 pub(crate) mod place;
 pub(crate) mod pulse;
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::response::Response;
@@ -26,6 +28,7 @@ use http_body::Body as HttpBody;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 
 use crate::connection::TakeOver;
+use crate::histogram::Histogram;
 use pulse::Pulse;
 
 /// How much is taken at once of what is to be told, in bytes: what a socket takes without waiting, usually.
@@ -42,6 +45,7 @@ struct Shared {
     pulse: Pulse,
     open: [AtomicU64; Endpoint::ALL.len()],
     bytes_sent: AtomicU64,
+    latency: Histogram,
 }
 
 /// The endpoints that stream.
@@ -57,15 +61,18 @@ pub(crate) enum Endpoint {
     QueueStream,
     /// Any stream of the bus.
     RedisStream,
+    /// Snapshots of the metrics.
+    Metrics,
 }
 
 impl Endpoint {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Messages,
         Self::Chats,
         Self::Contacts,
         Self::QueueStream,
         Self::RedisStream,
+        Self::Metrics,
     ];
 }
 
@@ -90,9 +97,18 @@ impl Streams {
     }
 
     /// How many are open.
-    #[cfg(test)]
     pub(crate) fn open_count(&self, endpoint: Endpoint) -> u64 {
         self.0.open[endpoint as usize].load(Ordering::Relaxed)
+    }
+
+    /// Bytes handed to sockets.
+    pub(crate) fn bytes_sent(&self) -> u64 {
+        self.0.bytes_sent.load(Ordering::Relaxed)
+    }
+
+    /// How long it took from publishes to sockets.
+    pub(crate) fn latency(&self) -> &Histogram {
+        &self.0.latency
     }
 
     /// Beats the heart of all streams, for ever: one timer, one frame.
@@ -113,6 +129,11 @@ impl OpenStream {
             .0
             .bytes_sent
             .fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Notes that what was published then is handed to the socket now.
+    pub(crate) fn told(&self, published: Instant) {
+        self.streams.0.latency.add(published.elapsed());
     }
 }
 

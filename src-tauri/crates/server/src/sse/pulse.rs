@@ -62,6 +62,11 @@ impl Pulse {
         }
     }
 
+    /// Whether nobody listens.
+    pub(crate) fn is_deserted(&self) -> bool {
+        self.lock().listeners.is_empty()
+    }
+
     /// Sends one frame to all streams.
     pub(crate) fn beat(&self, frame: Bytes) {
         self.tell(|state| state.frame = frame);

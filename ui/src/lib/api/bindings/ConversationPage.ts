@@ -3,7 +3,7 @@ import type { Conversation } from "./Conversation";
 import type { Timestamp } from "./Timestamp";
 
 /**
- * Answer to `GET /api/chats/{id}/conversations`, the newest first.
+ * A page of a chat's conversations, the newest first.
  */
 export type ConversationPage = { 
 /**

@@ -28,11 +28,14 @@ impl Reader {
         Ok(lines.into_iter().filter(|line| line != "ok").collect())
     }
 
-    /// Runs `queries` on one snapshot of the database.
+    /// Runs `queries` on one snapshot of the database; within another call, on that one's.
     pub fn consistent<T>(
         &self,
         queries: impl FnOnce(&Reader) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        if !self.conn.is_autocommit() {
+            return queries(self);
+        }
         let snapshot = self.conn.unchecked_transaction()?;
         let result = queries(self);
         drop(snapshot); // it wrote nothing: rolling back and committing are the same

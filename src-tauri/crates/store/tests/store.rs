@@ -492,3 +492,16 @@ fn the_index_follows_by_itself_and_goes_on_after_a_restart() {
         Vec::<String>::new()
     );
 }
+
+#[test]
+fn one_snapshot_holds_for_what_is_asked_within_it() {
+    let (_dir, store) = open();
+    let chat = fill(&store, vec![("a".to_owned(), 0)]);
+    let counted = store.read_blocking(move |reader| {
+        reader.consistent(|reader| {
+            let within = reader.consistent(|reader| reader.counts())?;
+            Ok((within, reader.snapshot_chat(chat)?.map(|position| position.total)))
+        })
+    });
+    assert_eq!(counted.expect("read"), ((1, 1), Some(1)));
+}

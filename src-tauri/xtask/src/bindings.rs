@@ -13,6 +13,9 @@ use crate::layout;
 /// Tells the generating tests where to write.
 pub(crate) const FOLDER_VARIABLE: &str = "TS_RS_EXPORT_DIR";
 
+/// The crates whose tests generate.
+pub(crate) const PACKAGES: [&str; 3] = ["chatstats-model", "chatstats-passes", "chatstats-llm"];
+
 /// An empty folder for generated files.
 ///
 /// # Errors
@@ -37,9 +40,10 @@ pub(crate) fn compare(generated: &Path) -> Result<()> {
     let drifted = differences(generated, &checked_in)?;
     if !drifted.is_empty() {
         bail!(
-            "the TypeScript types do not match the Rust ones: {}. `cargo test -p chatstats-model -p \
-             chatstats-passes` writes them; delete those of types that are gone",
-            drifted.join(", ")
+            "the TypeScript types do not match the Rust ones: {}. `cargo test -p {}` writes them; delete those of \
+             types that are gone",
+            drifted.join(", "),
+            PACKAGES.join(" -p ")
         );
     }
     Ok(())

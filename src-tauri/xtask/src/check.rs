@@ -44,7 +44,9 @@ fn bindings_drift() -> Result<()> {
     let exported = bindings::fresh_folder()?;
     let mut export = cargo("test");
     export.args(["--quiet", "--lib"]);
-    export.args(["--package", "chatstats-model", "--package", "chatstats-passes"]);
+    for package in bindings::PACKAGES {
+        export.args(["--package", package]);
+    }
     export.env(bindings::FOLDER_VARIABLE, &exported);
     process::run(&mut export)?;
     bindings::compare(&exported)

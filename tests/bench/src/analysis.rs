@@ -162,7 +162,7 @@ fn put(write: &mut Write<'_>, n: usize) -> Result<ConversationId, chatstats_stor
     let chat = write.chat("bench", &format!("{}", conversation % CHATS), None)?;
     let sent = conversation as i64 * 86_400 / 10 + (n % MESSAGES_EACH) as i64 * 40;
     let sent = Timestamp::from_seconds(1_200_000_000 + sent).unwrap_or_default();
-    let is_from_me = n % 3 == 0;
+    let is_from_me = n.is_multiple_of(3);
     let who = if is_from_me { "me" } else { "ann" };
     let sender = write.identity("bench", who, who, is_from_me, sent.as_micros())?;
     write.put(

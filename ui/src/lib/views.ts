@@ -1,4 +1,6 @@
 import Activity from '@lucide/svelte/icons/activity';
+import ChartNoAxesCombined from '@lucide/svelte/icons/chart-no-axes-combined';
+import ListChecks from '@lucide/svelte/icons/list-checks';
 import MessagesSquare from '@lucide/svelte/icons/messages-square';
 import Settings from '@lucide/svelte/icons/settings';
 import Upload from '@lucide/svelte/icons/upload';
@@ -15,6 +17,8 @@ export interface View {
 export const views: View[] = [
   { path: '/chats', title: 'Chats', icon: MessagesSquare as unknown as Component },
   { path: '/people', title: 'People', icon: UsersRound as unknown as Component },
+  { path: '/commitments', title: 'Promises', icon: ListChecks as unknown as Component },
+  { path: '/analysis', title: 'Analysis', icon: ChartNoAxesCombined as unknown as Component },
   { path: '/events', title: 'Events', icon: Activity as unknown as Component },
   { path: '/imports', title: 'Imports', icon: Upload as unknown as Component },
   { path: '/settings', title: 'Settings', icon: Settings as unknown as Component },

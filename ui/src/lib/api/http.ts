@@ -35,7 +35,8 @@ export async function request<T>(path: string, init: RequestInit & { query?: Que
     throw unreachable();
   }
   if (!response.ok) throw problem(response.status, await response.text());
-  return (await response.json()) as T;
+  // 204: done, and nothing to say.
+  return (response.status === 204 ? undefined : await response.json()) as T;
 }
 
 /** Sends a JSON body. */

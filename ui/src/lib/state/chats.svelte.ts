@@ -25,3 +25,8 @@ export function togglePin(id: ChatId): void {
     ? pinned.value.filter((other) => other !== id)
     : [...pinned.value, id];
 }
+
+/** A chat's title; its number while the list is not there yet. */
+export function chatTitle(id: ChatId): string {
+  return chats.items.get(id)?.title ?? `Chat ${id}`;
+}

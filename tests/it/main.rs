@@ -4,6 +4,12 @@
 //! Unix; other systems run the tests of the crates, and `walls`.
 
 #[cfg(unix)]
+mod analysis; // runs over HTTP: what they tell, paused, cancelled, and what they find
+#[cfg(unix)]
+mod analysis_crash; // kill -9 in the middle of a run
+#[cfg(unix)]
+mod analyze_cli; // `chatstats analyze`
+#[cfg(unix)]
 mod bus_api; // the log read and published to over HTTP
 #[cfg(unix)]
 mod bus_crash; // kill -9 while events are published and followed
@@ -29,6 +35,8 @@ mod history; // a very long chat as one event, in bounded memory
 mod join; // clients that join, and clients that do not read, while messages are posted
 #[cfg(unix)]
 mod lists; // the streams of chats and contacts
+#[cfg(unix)]
+mod metrics; // the stream of metrics
 #[cfg(unix)]
 mod posts; // what a post promises with its answer
 #[cfg(unix)]

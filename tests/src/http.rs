@@ -5,6 +5,9 @@ use std::net::{SocketAddr, TcpStream};
 
 use crate::PATIENCE;
 
+/// The status of an answer that has no body, and does not say so (RFC 9110, section 15.3.5).
+const NO_CONTENT: u16 = 204;
+
 /// An answer.
 #[derive(Debug)]
 pub struct Answer {
@@ -106,6 +109,9 @@ impl Answer {
     /// Reads a whole answer of a connection that stays open.
     pub(crate) fn read(from: &mut impl BufRead) -> io::Result<Answer> {
         let mut answer = Answer::read_head(from)?;
+        if answer.status == NO_CONTENT {
+            return Ok(answer);
+        }
         let length = answer.header("content-length").and_then(|text| text.parse().ok());
         let mut body = vec![0; length.ok_or_else(|| io::Error::other("no length"))?];
         from.read_exact(&mut body)?;

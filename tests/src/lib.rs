@@ -36,7 +36,7 @@ pub use {
     client::Client,
     command::{Ran, chatstats, finish},
     events::{Event, EventStream},
-    export::whatsapp_export,
+    export::{whatsapp_conversations, whatsapp_export},
     home::Home,
     http::{Answer, connect, raw},
     post::{Message, Post},

@@ -29,6 +29,9 @@ const GATHER: Duration = Duration::from_millis(20);
 /// How often workers are looked after while they work.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// The longest until rows are looked at again: tasks that were lent are claimed by others, and clocks are set.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
 /// How long to leave a database alone that refuses (a full disk): then all is tried again.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
@@ -47,10 +50,7 @@ impl Dispatcher {
         let (finished, outcomes) = mpsc::unbounded_channel();
         let mut pools = Vec::new();
         for lane in inner.lanes() {
-            let workers = match lane {
-                TaskLane::Compute => inner.settings.workers,
-                TaskLane::Wait => inner.settings.waiting_workers,
-            };
+            let workers = inner.settings.workers_of(lane);
             let pool = Pool::start(workers, job(inner.clone()), finished.clone())?;
             pools.push((lane, workers, pool));
         }
@@ -133,7 +133,7 @@ impl Dispatcher {
                 self.ended.extend(finished);
                 self.gather().await;
             }
-            () = until(due) => self.take_back().await?,
+            () = tokio::time::sleep(due) => self.take_back().await?,
             () = tokio::time::sleep(LOOK_EVERY), if is_busy => self.look_after().await?,
         }
         Ok(())
@@ -155,8 +155,8 @@ impl Dispatcher {
         }
     }
 
-    /// When a failed task may be tried again, or a lease runs out: the earlier.
-    async fn next_due(&self) -> Result<Option<Duration>, StoreError> {
+    /// When a failed task may be tried again, or a lease runs out: the earlier, or soon enough to hear of others.
+    async fn next_due(&self) -> Result<Duration, StoreError> {
         let (retry, lease) = self
             .inner
             .store
@@ -164,7 +164,8 @@ impl Dispatcher {
             .await?;
         let now_us = self.inner.settings.now().as_micros();
         let next = [retry, lease].into_iter().flatten().min();
-        Ok(next.map(|due| Duration::from_micros((due.as_micros() - now_us).max(0) as u64)))
+        let wait = |due: Timestamp| Duration::from_micros((due.as_micros() - now_us).max(0) as u64);
+        Ok(next.map_or(LONGEST_WAIT, wait).min(LONGEST_WAIT))
     }
 
     async fn hand_out(&mut self) -> Result<bool, StoreError> {
@@ -251,17 +252,14 @@ impl Dispatcher {
 
     /// Gives up workers that hang.
     async fn look_after(&mut self) -> Result<(), StoreError> {
-        let longest = self.inner.settings.pass_time_max;
-        let lost: Vec<_> = self
-            .pools
-            .iter_mut()
-            .flat_map(|(_, _, pool)| pool.give_up(longest))
-            .collect();
-        for task in lost {
-            let error = format!("a pass did not end within {} s", longest.as_secs_f64());
-            tracing::warn!(task.id = %task.id, conversation.id = %task.conversation_id, "{error}");
-            self.ended
-                .push(failed(&self.inner, (task.id, task.attempt), error, Again::Yes));
+        for (lane, _, pool) in &mut self.pools {
+            let longest = self.inner.settings.time_max_of(*lane);
+            for task in pool.give_up(longest) {
+                let error = format!("a pass did not end within {} s", longest.as_secs_f64());
+                tracing::warn!(task.id = %task.id, conversation.id = %task.conversation_id, "{error}");
+                self.ended
+                    .push(failed(&self.inner, (task.id, task.attempt), error, Again::Yes));
+            }
         }
         Ok(())
     }
@@ -367,11 +365,4 @@ pub(crate) fn later(now: Timestamp, wait: Duration) -> Timestamp {
         .as_micros()
         .saturating_add(i64::try_from(wait.as_micros()).unwrap_or(i64::MAX));
     Timestamp::from_micros(us).unwrap_or(now)
-}
-
-async fn until(due: Option<Duration>) {
-    match due {
-        Some(wait) => tokio::time::sleep(wait).await,
-        None => std::future::pending().await,
-    }
 }

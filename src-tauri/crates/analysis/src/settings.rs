@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use chatstats_model::Timestamp;
 use chatstats_passes::Pass;
+use chatstats_store::TaskLane;
 use jiff::tz::TimeZone;
 
 /// Tells the time of day.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// How long one pass may take over one conversation. The slowest local pass takes milliseconds; what takes this long
+/// How long the passes may take over one conversation. The slowest local pass takes milliseconds; what takes this long
 /// hangs.
 const PASS_TIME_MAX: Duration = Duration::from_secs(60);
 
@@ -21,6 +22,10 @@ const WAITING_WORKERS: usize = 64;
 /// How long a worker may keep a task without a word. Far longer than any pass may take: a lease that runs out means
 /// that its worker is gone.
 const LEASE: Duration = Duration::from_secs(600);
+
+/// How many times the longest wait a task may be kept: while one before it in the queue runs, while it runs itself, and
+/// once more, to be sure.
+const TIMES_PER_LEASE: u32 = 3;
 
 /// What analysis is told at its start.
 #[derive(Clone)]
@@ -39,8 +44,10 @@ pub struct Settings {
     pub on_seal: bool,
     /// Names this start of the program, as no other is named: tasks of another owner have lost their worker.
     pub owner: String,
-    /// How long one pass may take.
+    /// How long passes that compute may take over one conversation.
     pub pass_time_max: Duration,
+    /// How long passes that wait for somebody else may take over one conversation.
+    pub waiting_time_max: Duration,
     /// How long a task may be kept without a word.
     pub lease: Duration,
 }
@@ -57,7 +64,31 @@ impl Settings {
             on_seal: true,
             owner,
             pass_time_max: PASS_TIME_MAX,
+            waiting_time_max: PASS_TIME_MAX,
             lease: LEASE,
+        }
+    }
+
+    /// Lets passes that wait take `longest` where that is more than the usual, and tasks be kept for as long: one may
+    /// lie in a worker's queue for the time of another before it begins.
+    pub fn wait_for(&mut self, longest: Duration) {
+        self.waiting_time_max = self.waiting_time_max.max(longest);
+        self.lease = self.lease.max(longest.saturating_mul(TIMES_PER_LEASE));
+    }
+
+    /// How many work on a lane.
+    pub(crate) fn workers_of(&self, lane: TaskLane) -> usize {
+        match lane {
+            TaskLane::Compute => self.workers,
+            TaskLane::Wait => self.waiting_workers,
+        }
+    }
+
+    /// How long a lane's passes may take over one conversation.
+    pub(crate) fn time_max_of(&self, lane: TaskLane) -> Duration {
+        match lane {
+            TaskLane::Compute => self.pass_time_max,
+            TaskLane::Wait => self.waiting_time_max,
         }
     }
 

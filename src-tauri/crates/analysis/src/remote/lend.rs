@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chatstats_bus::{BusError, Filter, Item, NewId, Start, StreamId, StreamKey, WorkQueue};
-use chatstats_store::{Claimed, Finished, Lane, StoreError};
+use chatstats_store::{Claimed, Finished, Lane, StoreError, TaskLane};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
@@ -71,7 +71,12 @@ async fn lend_some(inner: &Inner, workers: usize) -> Result<usize, LendError> {
     let out = inner.bus.len(&StreamKey::new(TASKS)?).await? as usize;
     let room = (workers * AHEAD_PER_WORKER).saturating_sub(out);
     let mut count = 0;
-    for lane in inner.lanes() {
+    // Those that wait stay here: what they ask, with its key and its budget, is this server's alone.
+    let lanes = inner
+        .lanes()
+        .into_iter()
+        .filter(|lane| *lane == TaskLane::Compute);
+    for lane in lanes {
         let (now, limit) = (inner.settings.now(), room.saturating_sub(count));
         let until = dispatch::later(now, inner.settings.lease);
         if limit == 0

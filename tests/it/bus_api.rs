@@ -1,6 +1,6 @@
 //! The event log read and published to over HTTP, and what the hub and the bus say of themselves.
 
-use chatstats_tests::{Answer, Home, Post, Server};
+use chatstats_tests::{Answer, Home, NO_FOLLOWERS, Post, Server};
 use serde_json::{Value, json};
 
 const STREAM: &str = "/api/bus/streams/task_events:analysis";
@@ -152,6 +152,7 @@ fn mistakes_are_problems_and_nothing_of_such_a_list_is_published() {
 #[test]
 fn the_bus_and_the_hub_say_how_they_fare() {
     let home = Home::new();
+    home.config(NO_FOLLOWERS);
     let server = Server::start(&home);
     let mut client = server.client();
     let mut queue = server.stream("/api/analysis/streaming/queue/stream?scope=global");

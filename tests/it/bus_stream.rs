@@ -1,7 +1,7 @@
 //! The event streams of the bus, over the embedded log: what they look like, where they begin and what they leave
 //! out.
 
-use chatstats_tests::{EventStream, Home, Server, chatstats};
+use chatstats_tests::{EventStream, Home, NO_FOLLOWERS, Server, chatstats};
 use serde_json::{Value, json};
 
 pub(crate) const QUEUE: &str = "/api/analysis/streaming/queue/stream";
@@ -122,6 +122,7 @@ fn start_id_says_where_a_stream_begins_and_what_comes_follows() {
 fn each_of_a_thousand_streams_hears_its_own_scope_and_nothing_else() {
     const SCOPES: u64 = 1_000;
     let home = Home::new();
+    home.config(NO_FOLLOWERS);
     let server = Server::start(&home);
     let open = |n| server.stream(&format!("{QUEUE}?scope=chat:{n}"));
     let mut streams: Vec<_> = (0..SCOPES).map(open).collect();
@@ -209,6 +210,7 @@ fn a_stream_of_a_run_and_a_scope_hears_both_filters() {
 #[test]
 fn mistakes_before_a_stream_starts_are_problems() {
     let home = Home::new();
+    home.config(NO_FOLLOWERS);
     let server = Server::start(&home);
     let long = format!("task:{}", "x".repeat(300));
     for (target, code) in [

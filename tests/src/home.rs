@@ -4,6 +4,10 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+/// A `config.toml` of a server that analyses nothing by itself: else it is one of the event log's followers, and
+/// works beside what a test measures.
+pub const NO_FOLLOWERS: &str = "analyse_on_seal = false\n";
+
 /// A folder that is gone after the test. Several starts of the server, one after the other, may use one home.
 #[derive(Debug)]
 pub struct Home(TempDir);

@@ -37,7 +37,7 @@ pub use {
     command::{Ran, chatstats, finish},
     events::{Event, EventStream},
     export::{whatsapp_conversations, whatsapp_export},
-    home::Home,
+    home::{Home, NO_FOLLOWERS},
     http::{Answer, connect, raw},
     post::{Message, Post},
     progress::Progress,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chatstats_bus::{BusError, Filter, Item, NewId, Start, StreamId, StreamKey, WorkQueue};
 use chatstats_store::{Claimed, Finished, Lane, StoreError, TaskLane};
+use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
@@ -34,17 +35,23 @@ pub(crate) async fn lend(inner: Arc<Inner>, finished: UnboundedSender<Finished>)
     let Ok(Some(queue)) = tasks_queue(&inner.bus) else {
         return;
     };
+    // The reader of a stream is a connection to Redis: none is held for answers while nobody gives any.
+    let anybody = Notify::new();
     tokio::select! {
-        () = lend_on(&inner, &queue) => {}
-        () = collect(&inner, &finished) => {}
+        () = lend_on(&inner, &queue, &anybody) => {}
+        () = collect(&inner, &finished, &anybody) => {}
         () = inner.shutdown.cancelled() => {}
     }
 }
 
-async fn lend_on(inner: &Inner, queue: &WorkQueue) {
+async fn lend_on(inner: &Inner, queue: &WorkQueue, anybody: &Notify) {
     let mut empty_since = None;
     loop {
         let workers = queue.takers(THERE_MAX).await.unwrap_or(0);
+        let is_lent = inner.store.read(|reader| reader.has_tasks_of(LENT)).await;
+        if workers > 0 || is_lent.unwrap_or(true) {
+            anybody.notify_one();
+        }
         let lent = lend_some(inner, workers).await;
         if let Err(error) = &lent {
             tracing::warn!(%error, "tasks could not be lent to workers; they stay here");
@@ -188,8 +195,9 @@ async fn take_back_lost(inner: &Inner, empty_since: &mut Option<Instant>) -> Res
     Ok(())
 }
 
-/// Reads answers for ever.
-async fn collect(inner: &Inner, finished: &UnboundedSender<Finished>) {
+/// Reads answers for ever, from when there is anybody who may give some.
+async fn collect(inner: &Inner, finished: &UnboundedSender<Finished>, anybody: &Notify) {
+    anybody.notified().await;
     loop {
         if let Err(error) = follow(inner, finished).await {
             tracing::debug!(%error, "answers of workers cannot be read for now");

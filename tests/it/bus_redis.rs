@@ -5,7 +5,9 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use chatstats_tests::{EventStream, Home, Redis, Server, chatstats, connect, eventually, finish};
+use chatstats_tests::{
+    EventStream, Home, NO_FOLLOWERS, Redis, Server, chatstats, connect, eventually, finish,
+};
 use serde_json::{Value, json};
 
 const STREAM: &str = "task_events:analysis";
@@ -177,6 +179,7 @@ const SLOWER_BY: Duration = Duration::from_millis(5);
 #[test]
 fn a_thousand_clients_take_two_connections_and_adding_is_as_quick_as_with_one() {
     let (home, redis) = (Home::new(), Redis::start());
+    home.config(NO_FOLLOWERS);
     let server = serve(&home, &redis);
     let mut streams = vec![server.stream(QUEUE)];
     let with_one = median_add(&redis);

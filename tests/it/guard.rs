@@ -13,6 +13,7 @@ const ROUTES: &[(&str, &str)] = &[
     ("/api/analysis/dead", "/api/analysis/dead"),
     ("/api/analysis/dead/retry", "/api/analysis/dead/retry"),
     ("/api/analysis/dead/{task_id}/retry", "/api/analysis/dead/1/retry"),
+    ("/api/analysis/llm", "/api/analysis/llm"),
     ("/api/analysis/passes", "/api/analysis/passes"),
     ("/api/analysis/runs", "/api/analysis/runs"),
     ("/api/analysis/runs/preview", "/api/analysis/runs/preview"),

@@ -54,6 +54,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "chatstats-bus",
             "chatstats-passes",
             "chatstats-analysis",
+            "chatstats-llm",
             "chatstats-sync",
         ],
     ),

@@ -11,6 +11,7 @@ use chatstats_store::Store;
 use jiff::tz::TimeZone;
 
 use crate::error::StartError;
+use crate::llm::Llm;
 
 /// More threads than this do not make the passes faster: they share one writer.
 const WORKERS_MAX: usize = 256;
@@ -55,9 +56,15 @@ impl AnalysisConfig {
 /// # Errors
 ///
 /// The database's, or no threads can be had.
-pub(crate) async fn start(store: Store, bus: Bus, config: &AnalysisConfig) -> Result<Analysis, StartError> {
+pub(crate) async fn start(
+    store: Store,
+    bus: Bus,
+    config: &AnalysisConfig,
+    llm: &Llm,
+) -> Result<Analysis, StartError> {
     let mut settings = Settings::new(owner()?, config.zone.clone(), Arc::new(now));
     settings.passes = config.passes();
+    llm.join(&mut settings);
     settings.on_seal = config.on_seal;
     if let Some(workers) = config.workers {
         settings.workers = workers;
@@ -84,7 +91,7 @@ pub(crate) fn owner() -> Result<String, StartError> {
     Ok(format!("{number:016x}"))
 }
 
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     Timestamp::from_micros(jiff::Timestamp::now().as_microsecond()).unwrap_or_default()
 }
 

@@ -23,6 +23,7 @@ use crate::error::StartError;
 use crate::events;
 use crate::guard::Guard;
 use crate::listen;
+use crate::llm::Llm;
 use crate::metrics::Sampling;
 use crate::process;
 use crate::site::Site;
@@ -53,6 +54,7 @@ pub(crate) struct AppState {
     pub(crate) imports: Imports,
     pub(crate) tracker: Tracker,
     pub(crate) analysis: Analysis,
+    pub(crate) llm: Llm,
     pub(crate) backgrounds: Backgrounds,
     /// Where uploads lie until they are imported.
     pub(crate) uploads_dir: Arc<PathBuf>,
@@ -98,7 +100,8 @@ impl App {
         warn_of(&config);
         let uploads_dir = data_dir.path().join(UPLOADS_DIR);
         let imports = start_imports(&store, data_dir.path())?;
-        let analysis = analysis::start(store.clone(), bus.clone(), &config.analysis).await?;
+        let llm = Llm::start(&store, &config.llm, &config.analysis.zone)?;
+        let analysis = analysis::start(store.clone(), bus.clone(), &config.analysis, &llm).await?;
         let state = AppState {
             ingest: Ingest::new(store.clone()),
             store,
@@ -107,6 +110,7 @@ impl App {
             imports,
             tracker,
             analysis,
+            llm,
             backgrounds: Backgrounds::default(),
             uploads_dir: Arc::new(uploads_dir),
             streams: Streams::default(),
@@ -205,6 +209,7 @@ impl App {
         stopped.context("stop the imports")?;
         tracking.await.context("stop the tracker")?;
         state.sampling.shutdown().await;
+        state.llm.stop();
         // The streams have ended and the imports too: nobody asks for anything, and nobody else publishes.
         analysis::shutdown(&state.analysis, &state.bus).await;
         let store = state.store.clone();

@@ -61,6 +61,8 @@ pub struct Config {
     pub conversation_gap_minutes: u32,
     /// How conversations are analysed.
     pub(crate) analysis: AnalysisConfig,
+    /// The language model; off unless the user switches it on.
+    pub(crate) llm: chatstats_llm::Settings,
     /// A Redis to share events through.
     pub(crate) redis_url: Option<Said>,
     pub(crate) token: Option<Token>,
@@ -83,6 +85,8 @@ struct File {
     #[serde(default)]
     passes_off: Vec<String>,
     workers: Option<u64>,
+    #[serde(default)]
+    llm: chatstats_llm::Settings,
     #[serde(default)]
     allowed_hosts: Vec<String>,
     #[serde(default)]
@@ -150,6 +154,10 @@ impl Config {
                 })?,
                 workers: workers.map(|said| said.parse(analysis::workers)).transpose()?,
             },
+            llm: llm(file.llm).map_err(|problem| ConfigError {
+                place: in_file("llm"),
+                problem,
+            })?,
             redis_url: sources.pick("redis_url", flags.redis_url, file.redis_url),
             token,
             allowed_hosts: all(&file.allowed_hosts, &in_file("allowed_hosts"), AllowedHost::parse)?,
@@ -277,6 +285,14 @@ fn kept(text: &str) -> Result<u64, String> {
     })
 }
 
+/// A table that is switched off may be half filled in.
+fn llm(settings: chatstats_llm::Settings) -> Result<chatstats_llm::Settings, String> {
+    if settings.enabled {
+        settings.check().map_err(|error| error.to_string())?;
+    }
+    Ok(settings)
+}
+
 fn gap_minutes(text: &str) -> Result<u32, String> {
     let range = 1..=CONVERSATION_GAP_MINUTES_MAX;
     let minutes = text.parse().ok().filter(|minutes| range.contains(minutes));
@@ -372,6 +388,17 @@ mod tests {
                 Some("passes_off = [\"language\"]"),
                 &["config.toml, passes_off", "topics"],
             ),
+            (&[], Some("[llm]\nenabeld = true"), &["config.toml", "enabeld"]),
+            (&[], Some("[llm]\nenabled = true"), &["config.toml, llm", "model"]),
+            (
+                &[],
+                Some("[llm]\nenabled = true\nmodel = \"m\"\nbase_url = \"https://elsewhere.example/v1\""),
+                &[
+                    "config.toml, llm",
+                    "elsewhere.example",
+                    "may_leave_machine = true",
+                ],
+            ),
             (&[], Some("lisen = \"127.0.0.1:3\""), &["config.toml", "lisen"]),
             (&[], Some("listen = 3"), &["config.toml"]),
             (
@@ -396,6 +423,15 @@ mod tests {
                 .to_string();
             assert!(wanted.iter().all(|part| error.contains(part)), "{error}");
         }
+    }
+
+    #[test]
+    fn the_language_model_is_off_unless_switched_on() {
+        let llm = |file: &str| load(Overrides::default(), &[], Some(file)).expect("valid").llm;
+        assert!(!llm("").enabled);
+        assert!(!llm("[llm]\nmodel = \"m\"\nbase_url = \"https://elsewhere.example\"").enabled);
+        let on = llm("[llm]\nenabled = true\nmodel = \"m\"");
+        assert!(on.enabled && !on.leaves_machine());
     }
 
     #[test]

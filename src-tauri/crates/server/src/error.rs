@@ -47,6 +47,9 @@ pub enum StartError {
     /// Analysis could not take up what was left.
     #[error("Analysis could not be started: {0}")]
     Analysis(String),
+    /// The language model cannot be asked from this machine.
+    #[error("The language model cannot be used: {0}")]
+    Llm(String),
     /// A setting is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),

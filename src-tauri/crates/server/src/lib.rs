@@ -17,6 +17,7 @@ mod events;
 mod guard;
 mod histogram;
 mod listen;
+mod llm;
 mod log;
 mod metrics;
 mod problem;

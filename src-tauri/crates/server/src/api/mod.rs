@@ -11,6 +11,7 @@ mod extract;
 mod health;
 mod hub;
 mod imports;
+mod llm;
 mod messages;
 mod metrics;
 mod posts;
@@ -55,6 +56,7 @@ pub(crate) fn router(state: AppState) -> Router {
         .merge(conversations::routes())
         .merge(hub::routes())
         .merge(imports::routes())
+        .merge(llm::routes())
         .merge(messages::routes())
         .merge(metrics::routes())
         .merge(posts::routes())

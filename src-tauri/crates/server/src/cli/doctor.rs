@@ -40,6 +40,7 @@ impl Doctor {
                 .unwrap_or("unknown")
                 .to_owned()),
         ));
+        findings.push(("language model", Ok(language_model(&config.llm))));
         Ok(ExitCode::from(if print(&findings) { 0 } else { super::FAILED }))
     }
 }
@@ -59,6 +60,16 @@ fn server(config: &Config) -> String {
         Some(running) => format!("process {} answers at {}", running.pid, running.url),
         None => "not running".into(),
     }
+}
+
+/// Which model is asked, and what people must know of it.
+fn language_model(settings: &chatstats_llm::Settings) -> String {
+    if !settings.enabled {
+        return "off".into();
+    }
+    let known = settings.warning();
+    let known = known.unwrap_or_else(|| "It runs on this computer: nothing leaves it.".into());
+    format!("{}. {known}", settings.model)
 }
 
 /// A full check takes as long as the database is large, and needs it for itself.

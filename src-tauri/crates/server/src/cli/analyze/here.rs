@@ -13,14 +13,17 @@ use crate::cli::signal::signal;
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::events;
+use crate::llm::Llm;
 
 /// Takes the data directory, does what is asked, and lets it go.
 pub(super) async fn carry_out(config: &Config, asked: Asked) -> Result<Outcome> {
     let data_dir = DataDir::hold(&config.data_dir)?;
     let store = Store::open(data_dir.path())?;
     let bus = events::open(config).await?;
-    let analysis = analysis::start(store.clone(), bus.clone(), &config.analysis).await?;
+    let llm = Llm::start(&store, &config.llm, &config.analysis.zone)?;
+    let analysis = analysis::start(store.clone(), bus.clone(), &config.analysis, &llm).await?;
     let outcome = work(&analysis, &bus, asked).await;
+    llm.stop();
     analysis::shutdown(&analysis, &bus).await;
     tokio::task::spawn_blocking(move || store.shutdown())
         .await

@@ -16,6 +16,7 @@ use super::DataDirOption;
 use super::client::Refused;
 use crate::data_dir::find_running;
 use crate::error::ConfigError;
+use crate::llm;
 
 /// Analyses conversations in the background, and with --wait in the foreground.
 ///
@@ -82,6 +83,9 @@ impl Analyze {
             ..self.run
         };
         let asked = Asked { request, until };
+        if let Some(warning) = llm::warning(&config.llm).filter(|_| until != Until::Counted) {
+            eprintln!("{warning}");
+        }
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()

@@ -156,8 +156,9 @@ impl CatchUp {
     }
 
     /// From `after` itself, and not from behind it, wherever that can be: if it is there, nothing was trimmed in between.
+    /// At the end of the stretch nothing is asked: what was trimmed since is not of it.
     fn ask(&mut self, bus: &Bus, key: &StreamKey, from: StreamId) {
-        self.asked = if from > self.through.id {
+        self.asked = if self.after >= self.through.id || from > self.through.id {
             Asked::Nothing
         } else {
             let range = Range {

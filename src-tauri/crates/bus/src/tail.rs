@@ -54,6 +54,8 @@ pub struct Tail {
     sent: Place,
     /// Whether the follower was told that Redis is away, and has heard nothing since.
     is_told_away: bool,
+    /// Whether it was told something a moment ago, so that `sent` is as good as new.
+    is_fresh: bool,
 }
 
 enum Phase {
@@ -130,6 +132,7 @@ impl Tail {
             backlog,
             sent,
             is_told_away: false,
+            is_fresh: false,
         })
     }
 
@@ -148,10 +151,11 @@ impl Tail {
                 ready!(self.poll_log(cx));
                 continue;
             }
-            let before = self.place_if_filtered();
+            let before = self.place_if_quiet();
             match self.following.cursor.poll_recv(cx) {
                 Poll::Ready(Ok(entry)) => {
                     self.sent = entry.last;
+                    self.is_fresh = true;
                     return Poll::Ready(entry.payload.clone());
                 }
                 Poll::Ready(Err(_lagged)) => self.catch_up(),
@@ -179,7 +183,7 @@ impl Tail {
                 ready!(self.poll_log(cx));
                 continue;
             }
-            let before = self.place_if_filtered();
+            let before = self.place_if_quiet();
             let gathered = self
                 .following
                 .cursor
@@ -192,6 +196,7 @@ impl Tail {
                     published,
                 }) => {
                     self.sent = last;
+                    self.is_fresh = true;
                     return Poll::Ready(Told {
                         bytes,
                         items: entries,
@@ -263,9 +268,12 @@ impl Tail {
         self.phase = CatchUp::phase(&self.bus, &self.key, self.sent.id, is_same, place);
     }
 
-    /// Where the stream is, for a follower that does not hear of everything: see [`has_all_through`](Self::has_all_through).
-    fn place_if_filtered(&self) -> Option<Place> {
-        (self.filter != Filter::All).then(|| self.live.place())
+    /// Where the stream is, for a follower that does not hear of everything and has not heard of anything for a while: see
+    /// [`has_all_through`](Self::has_all_through). All followers of the stream share that lock, so one that is busy
+    /// goes without.
+    fn place_if_quiet(&mut self) -> Option<Place> {
+        let is_quiet = !std::mem::take(&mut self.is_fresh) && !self.following.cursor.has_news();
+        (is_quiet && self.filter != Filter::All).then(|| self.live.place())
     }
 
     /// Nothing is in the ring of what came up to `place`, so the follower has it, or does not want it. It will not

@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -16,6 +16,8 @@ pub struct Cursor<P: Copy + Ord, T> {
     ring: Ring<P, T>,
     slot: usize,
     floor: Option<P>,
+    /// In which round it was parked last, and who is woken then.
+    parked: Option<(u64, Waker)>,
 }
 
 /// The reader was too slow: this many entries are gone. It goes on with the oldest that is left.
@@ -50,7 +52,14 @@ impl<P: Copy + Ord, T> Cursor<P, T> {
             ring,
             slot,
             floor: None,
+            parked: None,
         }
+    }
+
+    /// Whether something may have come since this cursor had everything. Takes no lock.
+    pub fn has_news(&self) -> bool {
+        let round = self.ring.round();
+        self.parked.as_ref().is_none_or(|(parked, _)| *parked != round)
     }
 
     /// Passes over everything up to and including `position`, published already or not: the reader has it from
@@ -74,7 +83,9 @@ impl<P: Copy + Ord, T> Cursor<P, T> {
                 Poll::Ready(Ok(entry))
             }
             Next::At(_) | Next::Nothing => {
-                state.park(self.slot, cx.waker());
+                let round = state.park(self.slot, cx.waker());
+                drop(state);
+                self.note_parked(Some(round), cx.waker());
                 Poll::Pending
             }
         }
@@ -88,18 +99,26 @@ impl<P: Copy + Ord, T> Cursor<P, T> {
         max_bytes: usize,
         render: impl Fn(&Entry<P, T>) -> Bytes,
     ) -> Poll<Gathered<P>> {
+        let waits = |(_, waker): &(u64, Waker)| waker.will_wake(cx.waker());
+        if !self.has_news() && self.parked.as_ref().is_some_and(waits) {
+            return Poll::Pending;
+        }
         let (at, entries) = {
             let mut state = self.ring.lock();
             let at = match state.next(self.slot, self.floor) {
                 Next::Lagged(dropped) => return Poll::Ready(Gathered::Lagged(Lagged { dropped })),
                 Next::Nothing => {
-                    state.park(self.slot, cx.waker());
+                    let round = state.park(self.slot, cx.waker());
+                    drop(state);
+                    self.note_parked(Some(round), cx.waker());
                     return Poll::Pending;
                 }
                 Next::At(at) => at,
             };
             if let Some(batch) = state.batches.find(at, state.head()).cloned() {
-                state.advance(self.slot, batch.to);
+                let round = state.take(self.slot, batch.to, cx.waker());
+                drop(state);
+                self.note_parked(round, cx.waker());
                 return Poll::Ready(batch.into());
             }
             (at, state.entries(at, max_bytes))
@@ -110,12 +129,24 @@ impl<P: Copy + Ord, T> Cursor<P, T> {
             return Poll::Pending;
         };
         let mut state = self.ring.lock();
-        state.advance(self.slot, batch.to);
         if state.reader_count() > 1 {
             state.batches.keep(batch.clone());
         }
+        let round = state.take(self.slot, batch.to, cx.waker());
         drop(state);
+        self.note_parked(round, cx.waker());
         Poll::Ready(batch.into())
+    }
+
+    fn note_parked(&mut self, in_round: Option<u64>, waker: &Waker) {
+        match (in_round, &mut self.parked) {
+            (None, _) => {}
+            (Some(in_round), Some((round, known))) => {
+                *round = in_round;
+                known.clone_from(waker);
+            }
+            (Some(in_round), parked @ None) => *parked = Some((in_round, waker.clone())),
+        }
     }
 
     /// How many entries are lost by now and were not told yet. For those who keep count, when they leave.

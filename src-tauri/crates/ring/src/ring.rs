@@ -1,6 +1,7 @@
 //! The ring, and the places of those who read it.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
@@ -38,7 +39,14 @@ pub struct RingStatus {
 }
 
 /// The ring. A cheap handle: clones share it.
-pub struct Ring<P, T>(Arc<Mutex<State<P, T>>>);
+pub struct Ring<P, T>(Arc<Shared<P, T>>);
+
+struct Shared<P, T> {
+    state: Mutex<State<P, T>>,
+    /// Counts how often the list of those who wait was taken. Changed under the lock, and read without it: who stands
+    /// in the list of this round is woken by the next publish.
+    round: AtomicU64,
+}
 
 impl<P, T> Clone for Ring<P, T> {
     fn clone(&self) -> Self {
@@ -53,9 +61,9 @@ pub(crate) struct State<P, T> {
     base: u64,
     ring_bytes: usize,
     places: Slab<Place>,
-    /// Those who found nothing. A publish takes the whole list, so 200 publishes in a row wake each of them once.
+    /// Those who have everything. A publish takes the whole list, so 200 publishes in a row wake each of them once.
     parked: Vec<Parked>,
-    /// Counts how often the list was taken: tells whether a cursor's place in it is of this list.
+    /// The number of this list: tells whether a cursor's place in it is of this one.
     round: u64,
     pub(crate) batches: Batches<P>,
 }
@@ -92,11 +100,19 @@ impl<P, T> Ring<P, T> {
             round: 0,
             batches: Batches::default(),
         };
-        Self(Arc::new(Mutex::new(state)))
+        Self(Arc::new(Shared {
+            state: Mutex::new(state),
+            round: AtomicU64::new(0),
+        }))
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State<P, T>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The number of the list of those who wait.
+    pub(crate) fn round(&self) -> u64 {
+        self.0.round.load(Ordering::Acquire)
     }
 
     /// Whether nobody reads it: what is published then is kept for nobody.
@@ -150,7 +166,12 @@ impl<P: Copy + Ord, T> Ring<P, T> {
 
     /// Wakes those who wait.
     pub fn wake(&self) {
-        let woken = self.lock().take_parked();
+        let woken = {
+            let mut state = self.lock();
+            let woken = state.take_parked();
+            self.0.round.store(state.round, Ordering::Release);
+            woken
+        };
         for parked in woken {
             parked.waker.wake();
         }
@@ -191,9 +212,9 @@ impl<P, T> State<P, T> {
         std::mem::replace(&mut self.parked, room)
     }
 
-    /// Parks the cursor, or renews its waker if it waits already. Called with the lock under which it found
-    /// nothing, so that no publish can slip in between.
-    pub(crate) fn park(&mut self, slot: usize, waker: &Waker) {
+    /// Parks the cursor, or renews its waker if it waits already, and says in which round. Called with the lock under
+    /// which it found nothing, or took the last there is, so that no publish can slip in between.
+    pub(crate) fn park(&mut self, slot: usize, waker: &Waker) -> u64 {
         match self.parked_at(&self.places[slot]) {
             Some(index) => self.parked[index].waker.clone_from(waker),
             None => {
@@ -205,10 +226,18 @@ impl<P, T> State<P, T> {
                 self.empty_if_all_wait();
             }
         }
+        self.round
     }
 
     pub(crate) fn advance(&mut self, slot: usize, to: u64) {
         self.places[slot].at = to;
+    }
+
+    /// The cursor takes what comes before `to`. One that has everything then is parked at once: it need not come back
+    /// under the lock to find that out. The round it is parked in, if so.
+    pub(crate) fn take(&mut self, slot: usize, to: u64, waker: &Waker) -> Option<u64> {
+        self.advance(slot, to);
+        (to == self.head()).then(|| self.park(slot, waker))
     }
 
     fn parked_at(&self, place: &Place) -> Option<usize> {

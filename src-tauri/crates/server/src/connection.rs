@@ -8,6 +8,7 @@ use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, SystemTime};
@@ -49,7 +50,7 @@ pub(crate) struct TakeOver;
 pub(crate) async fn serve(
     socket: TcpStream,
     site: Arc<Site>,
-    shutdown: CancellationToken,
+    ending: &Ending,
 ) -> Option<(TcpStream, Response)> {
     let slot = Arc::new(Slot::default());
     let answers = Answers {
@@ -61,10 +62,10 @@ pub(crate) async fn serve(
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(BUFFER_BYTES_MAX)
         .serve_connection(TokioIo::new(socket), answers);
-    let mut ending = Box::pin(shutdown.cancelled());
+    let mut ends = Box::pin(ending.ended());
     let mut ended = false;
     let finished = poll_fn(|cx| {
-        if !ended && ending.as_mut().poll(cx).is_ready() {
+        if !ended && ends.as_mut().poll(cx).is_ready() {
             ended = true;
             Pin::new(&mut connection).graceful_shutdown();
         }
@@ -92,25 +93,62 @@ pub(crate) async fn serve(
 }
 
 /// Writes an event stream to its socket until it ends, the client leaves or the program ends.
-pub(crate) async fn stream(mut socket: TcpStream, response: Response, shutdown: CancellationToken) {
+pub(crate) async fn stream(mut socket: TcpStream, response: Response, ending: Ending) {
     let (parts, body) = response.into_parts();
     let mut writer = Writer {
         pending: head(parts),
         body,
         body_over: false,
     };
-    let stalled = async {
-        // The body hears of the end by itself; this is for clients that do not let it speak.
-        shutdown.cancelled().await;
+    // The body hears of the end by itself; this is for clients that do not let it speak.
+    let mut stalled = std::pin::pin!(async {
+        ending.ended().await;
         tokio::time::sleep(STALLED_GRACE).await;
-    };
-    let outcome = tokio::select! {
-        outcome = poll_fn(|cx| writer.poll(cx, &mut socket)) => outcome,
-        () = stalled => Ok(()),
-    };
+    });
+    let mut is_waited_for = false;
+    let outcome = poll_fn(|cx| {
+        if let Poll::Ready(outcome) = writer.poll(cx, &mut socket) {
+            return Poll::Ready(outcome);
+        }
+        // Not at each event: all streams share the locks behind it.
+        if is_waited_for && !ending.has_come() {
+            return Poll::Pending;
+        }
+        is_waited_for = true;
+        stalled.as_mut().poll(cx).map(Ok)
+    })
+    .await;
     match outcome {
         Ok(()) => drop(socket.shutdown().await),
         Err(error) => tracing::debug!(%error, "a stream ended early"),
+    }
+}
+
+/// The end of the program, as its connections see it. A cheap handle.
+#[derive(Clone, Default)]
+pub(crate) struct Ending(Arc<EndingState>);
+
+#[derive(Default)]
+struct EndingState {
+    /// Set before the token is cancelled: whoever the token wakes finds it set.
+    has_come: AtomicBool,
+    token: CancellationToken,
+}
+
+impl Ending {
+    /// It has come.
+    pub(crate) fn begin(&self) {
+        self.0.has_come.store(true, Ordering::Release);
+        self.0.token.cancel();
+    }
+
+    async fn ended(&self) {
+        self.0.token.cancelled().await;
+    }
+
+    /// Takes no lock.
+    fn has_come(&self) -> bool {
+        self.0.has_come.load(Ordering::Acquire)
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::connection;
+use crate::connection::{self, Ending};
 use crate::error::StartError;
 use crate::site::Site;
 
@@ -57,14 +57,14 @@ pub(crate) async fn accept(
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let connections = Connections {
         site,
-        shutdown,
+        ending: Ending::default(),
         kill: CancellationToken::new(),
         tasks: TaskTracker::new(),
     };
     loop {
         tokio::select! {
             biased;
-            () = connections.shutdown.cancelled() => break,
+            () = shutdown.cancelled() => break,
             accepted = next(&listener, &room) => connections.serve(accepted),
         }
     }
@@ -97,7 +97,7 @@ async fn next(
 struct Connections {
     site: Arc<Site>,
     /// Asks them to end.
-    shutdown: CancellationToken,
+    ending: Ending,
     /// Ends them.
     kill: CancellationToken,
     tasks: TaskTracker,
@@ -107,23 +107,24 @@ impl Connections {
     fn serve(&self, (socket, place): (TcpStream, Option<OwnedSemaphorePermit>)) {
         // An event is a small packet that must not wait for the next.
         let _ = socket.set_nodelay(true);
-        let (site, shutdown, kill) = (self.site.clone(), self.shutdown.clone(), self.kill.clone());
+        let (site, ending, kill) = (self.site.clone(), self.ending.clone(), self.kill.clone());
         let tasks = self.tasks.clone();
         self.tasks.spawn(async move {
-            let served = connection::serve(socket, site, shutdown.clone());
+            let served = connection::serve(socket, site, &ending);
             let taken_over = kill.run_until_cancelled(served).await.flatten();
             if let Some((socket, response)) = taken_over {
                 // A task of its own: this one has room for all of hyper, and a stream lives long.
                 tasks.spawn(async move {
                     let _place = place;
-                    kill.run_until_cancelled(connection::stream(socket, response, shutdown))
-                        .await;
+                    // It ends by itself when the program does, whatever its client does.
+                    connection::stream(socket, response, ending).await;
                 });
             }
         });
     }
 
     async fn finish(self) {
+        self.ending.begin();
         self.tasks.close();
         if tokio::time::timeout(FINISH_GRACE, self.tasks.wait())
             .await

@@ -1,7 +1,7 @@
 import type { Metrics } from '$lib/api/types';
-import { growth, type Sample } from '$lib/state/metricsWindow';
-import { lag, rate } from '$lib/format/events';
+import { lag } from '$lib/format/events';
 import { bytes, compact, count } from '$lib/format/numbers';
+import { growth, type Sample } from '$lib/state/metricsWindow';
 
 /** One line of a chart. */
 export interface Series {
@@ -41,8 +41,8 @@ export const CHARTS: readonly ChartSpec[] = [
     about: 'New messages and changed chats: announced once, and handed to every open stream that shows them.',
     ...A_SECOND,
     series: [
-      counter('Delivered', ({ hub }) => hub.delivered),
       counter('Published', ({ hub }) => hub.published),
+      counter('Delivered', ({ hub }) => hub.delivered),
     ],
   },
   {
@@ -51,8 +51,8 @@ export const CHARTS: readonly ChartSpec[] = [
     about: 'From the announcement of a change until it is handed to a window’s connection, over ten seconds.',
     ...TIME,
     series: [
-      level('Half below (p50)', ({ latency_ms }) => latency_ms.publish_to_send?.p50 ?? null),
-      level('99 % below (p99)', ({ latency_ms }) => latency_ms.publish_to_send?.p99 ?? null),
+      level('Median', ({ latency_ms }) => latency_ms.publish_to_send?.p50 ?? null),
+      level('99 % below', ({ latency_ms }) => latency_ms.publish_to_send?.p99 ?? null),
       level('Longest', ({ latency_ms }) => latency_ms.publish_to_send?.max ?? null),
     ],
   },
@@ -68,7 +68,7 @@ export const CHARTS: readonly ChartSpec[] = [
     title: 'Event log',
     about: 'Events of analysis and commitments: written by this program, and read for those who follow.',
     ...A_SECOND,
-    series: [counter('Read', ({ bus }) => bus.read), counter('Published', ({ bus }) => bus.published)],
+    series: [counter('Published', ({ bus }) => bus.published), counter('Read', ({ bus }) => bus.read)],
   },
   {
     id: 'lag',
@@ -154,6 +154,11 @@ export function withUnit({ format, unit }: ChartSpec, value: number | null): str
   return unit ? `${format(value)} ${unit}` : format(value);
 }
 
+/** A value beside the axis, which is narrow: `60 MB` for `60.0 MB`. */
+export function axisLabel({ format }: ChartSpec, value: number): string {
+  return value === 0 ? '0' : format(value).replace(/\.0(?= )/, '');
+}
+
 /** The heights at which the lines of a chart are drawn: their values, or where they stand on each other, the sums. */
 export function heights({ series, stacked }: ChartSpec, sample: Sample): (number | null)[] {
   const values = series.map(({ value }) => value(sample));
@@ -169,8 +174,8 @@ export function spoken(spec: ChartSpec, sample: Sample): string {
 
 /** `0`, `0.3`, `12`, `1,234`, `56.7K`: short enough to stand large and beside an axis. */
 function brief(value: number): string {
-  if (Number.isInteger(value) && value < 10_000) return count(value);
-  return value < 10_000 ? rate(value) : compact(value);
+  if (value >= 10_000) return compact(value);
+  return count(value < 10 ? Math.round(value * 10) / 10 : Math.round(value));
 }
 
 function level(name: string, read: (metrics: Metrics) => number | null): Series {

@@ -105,7 +105,7 @@ test('a run of the analysis shows: what is done a second, and nothing left at it
   const done = (values) => values.some((value) => Number(value.replace(',', '')) > 0);
   await columnUntil(page, 'Analysis', 'Completed', done);
   await columnUntil(page, 'Event log', 'Published', done);
-  await columnUntil(page, 'Analysis: still to do', 'Running', ([newest]) => newest === '0');
+  await columnUntil(page, 'Analysis queue', 'Running', ([newest]) => newest === '0');
   await context.close();
 });
 

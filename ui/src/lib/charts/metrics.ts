@@ -72,7 +72,7 @@ export const CHARTS: readonly ChartSpec[] = [
   },
   {
     id: 'lag',
-    title: 'Event log: behind by',
+    title: 'Lag of the event log',
     about: 'How old the newest event was when it was handed to those who follow.',
     ...TIME,
     series: [level('Lag', ({ bus }) => bus.lag_ms)],
@@ -87,8 +87,8 @@ export const CHARTS: readonly ChartSpec[] = [
       level('Chats', ({ sse }) => sse.by_endpoint.chats),
       level('Messages', ({ sse }) => sse.by_endpoint.messages),
       level('Contacts', ({ sse }) => sse.by_endpoint.contacts),
-      level('Events, filtered', ({ sse }) => sse.by_endpoint.queue_stream),
-      level('Events, all', ({ sse }) => sse.by_endpoint.redis_stream),
+      level('Events', ({ sse }) => sse.by_endpoint.queue_stream),
+      level('Whole log', ({ sse }) => sse.by_endpoint.redis_stream),
       level('Metrics', ({ sse }) => sse.by_endpoint.metrics),
     ],
   },
@@ -104,7 +104,7 @@ export const CHARTS: readonly ChartSpec[] = [
   },
   {
     id: 'tasks',
-    title: 'Analysis: still to do',
+    title: 'Analysis queue',
     about: 'Tasks that wait for a worker or for their next try, and those being worked on.',
     ...NUMBER,
     series: [

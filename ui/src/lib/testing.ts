@@ -1,4 +1,4 @@
-import type { Message } from './api/types';
+import type { Message, Metrics } from './api/types';
 
 /** A message for tests: minute `id` of one afternoon, unless told otherwise. */
 export function message(id: number, fields: Partial<Message> = {}): Message {
@@ -15,6 +15,26 @@ export function message(id: number, fields: Partial<Message> = {}): Message {
     edited_at: null,
     reactions: [],
     attachments: [],
+    ...fields,
+  };
+}
+
+/** A snapshot of the metrics for tests: second `n` of a program at rest, unless told otherwise. */
+export function snapshot(n: number, fields: Partial<Metrics> = {}): Metrics {
+  return {
+    ts: new Date(n * 1000).toISOString(),
+    uptime_s: n,
+    process: { cpu_percent: 0.5, rss_bytes: 50_000_000, threads: 12 },
+    hub: { subscribers: 1, published: 0, delivered: 0, dropped: 0, refilled: 0 },
+    bus: { backend: 'embedded', published: 0, read: 0, subscribers: 0, length: 0, lag_ms: 0 },
+    sse: {
+      open: 2,
+      by_endpoint: { messages: 0, chats: 1, contacts: 0, queue_stream: 0, redis_stream: 0, metrics: 1 },
+      bytes_sent: 0,
+    },
+    analysis: { queued: 0, running: 0, completed: 0, failed: 0, dead: 0, per_second: 0 },
+    latency_ms: { publish_to_send: null },
+    store: { chats: 1, messages: 10, db_bytes: 4_000_000 },
     ...fields,
   };
 }

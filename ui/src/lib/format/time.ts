@@ -1,6 +1,7 @@
 import { LOCALE } from './locale';
 
 const clockFormat = new Intl.DateTimeFormat(LOCALE, { hour: '2-digit', minute: '2-digit' });
+const secondsFormat = new Intl.DateTimeFormat(LOCALE, { timeStyle: 'medium' });
 const weekdayShort = new Intl.DateTimeFormat(LOCALE, { weekday: 'short' });
 const weekdayLong = new Intl.DateTimeFormat(LOCALE, { weekday: 'long' });
 const dayMonth = new Intl.DateTimeFormat(LOCALE, { day: 'numeric', month: 'short' });
@@ -14,6 +15,11 @@ const DAY_MS = 86_400_000;
 /** `14:05`, in the machine's time zone. */
 export function clock(iso: string): string {
   return clockFormat.format(new Date(iso));
+}
+
+/** `14:05:09`, in the machine's time zone. */
+export function clockSeconds(at: number): string {
+  return secondsFormat.format(at);
 }
 
 /** Weekday, date and time in full, for tooltips. */

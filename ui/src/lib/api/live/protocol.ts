@@ -1,7 +1,7 @@
 import type { ChatId } from '../types';
 
 /** What can be listened to: one SSE endpoint each. */
-export type Topic = 'chats' | 'contacts' | `chat/${ChatId}` | BusTopic;
+export type Topic = 'chats' | 'contacts' | 'metrics' | `chat/${ChatId}` | BusTopic;
 
 /** A stream of the event bus, with what it is filtered by: made by {@link busTopic}. */
 export type BusTopic = `bus/${string}`;
@@ -10,8 +10,8 @@ export type BusTopic = `bus/${string}`;
 export type TopicState =
   | { phase: 'connecting' }
   /**
-   * From here on nothing is missed: the server has said `ready`, or has answered, on the bus. `resumed` is true where it
-   * goes on after the last event that was seen, so that nothing is missing before either.
+   * From here on nothing is missed: the server has said `ready`, or has answered, on the bus and for metrics. `resumed`
+   * is true where it goes on after the last event that was seen, so that nothing is missing before either.
    */
   | { phase: 'live'; resumed?: boolean }
   /** All connections are taken; a chat follows through the chats stream until one is free. */
@@ -32,8 +32,11 @@ export type ToPool =
   | { do: 'retry' }
   | { do: 'bye' };
 
-/** The named events of the three live-sync streams, heartbeats aside, and `entries`: {@link BusFrame}s of the bus. */
-export type StreamEvent = 'initial' | 'ready' | 'update' | 'entries' | 'error';
+/**
+ * The named events of the three live-sync streams, heartbeats aside; `entries`, {@link BusFrame}s of the bus; and
+ * `snapshot`, of the metrics.
+ */
+export type StreamEvent = 'initial' | 'ready' | 'update' | 'entries' | 'snapshot' | 'error';
 
 /** An entry of the bus as it came: its id, and its fields as a JSON object of strings. */
 export interface BusFrame {
@@ -68,8 +71,9 @@ export function busTopic({ stream, scope, run }: BusSelection): BusTopic {
   return `${path}?${new URLSearchParams({ scope, run_id: run })}`;
 }
 
-/** The address of a topic's stream, resuming after an event if one is given. */
+/** The address of a topic's stream, resuming after an event if one is given. Snapshots are of their moment: none is resumed. */
 export function streamUrl(topic: Topic, lastEventId: string): string {
+  if (topic === 'metrics') return '/api/metrics/stream';
   const path = topic.startsWith('bus/') ? busUrl(topic) : liveUrl(topic);
   if (!lastEventId) return path;
   return `${path}${path.includes('?') ? '&' : '?'}last_event_id=${encodeURIComponent(lastEventId)}`;

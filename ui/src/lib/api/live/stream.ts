@@ -81,6 +81,7 @@ export class Stream {
       });
     }
     if (this.#isBus) this.#listenToBus(source);
+    if (this.topic === 'metrics') this.#listenToMetrics(source);
     source.addEventListener('error', (event) => {
       if (this.#source !== source) return;
       this.#handOn();
@@ -105,11 +106,7 @@ export class Stream {
 
   /** The bus says no `ready`: it counts from the moment it answers. Its events have no name. */
   #listenToBus(source: EventSource): void {
-    source.addEventListener('open', () => {
-      if (this.#source !== source) return;
-      this.#failures = 0;
-      this.#become({ phase: 'live', resumed: this.#lastEventId !== '' });
-    });
+    this.#liveOnceAnswered(source);
     source.addEventListener('message', ({ lastEventId, data }: MessageEvent<string>) => {
       if (this.#source !== source) return;
       this.#lastEventId = lastEventId;
@@ -118,6 +115,22 @@ export class Stream {
       }
       this.#gathered.push({ id: lastEventId, data });
       if (this.#gathered.length >= GATHER_MAX) this.#handOn();
+    });
+  }
+
+  /** Snapshots have neither a `ready` before them nor a name, and each is complete. */
+  #listenToMetrics(source: EventSource): void {
+    this.#liveOnceAnswered(source);
+    source.addEventListener('message', ({ data }: MessageEvent<string>) => {
+      if (this.#source === source) this.owner.event('snapshot', JSON.parse(data));
+    });
+  }
+
+  #liveOnceAnswered(source: EventSource): void {
+    source.addEventListener('open', () => {
+      if (this.#source !== source) return;
+      this.#failures = 0;
+      this.#become({ phase: 'live', resumed: this.#lastEventId !== '' });
     });
   }
 

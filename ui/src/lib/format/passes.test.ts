@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { PassInfo } from '$lib/api/types';
-import { whyFixed } from './passes';
+import { cadence, configFile, whyFixed } from './passes';
 
 function pass(name: string, enabled: boolean, needs: string[] = [], off_in_config = false): PassInfo {
   const reach = { covered: 0, conversations: 0 };
@@ -25,11 +25,21 @@ describe('why a pass cannot be switched', () => {
 
   it('names what it needs and is off', () => {
     const all = [pass('language', false), pass('topics', false, ['language'])] as const;
-    expect(whyFixed(all[1], all)).toBe('Needs Language, which is switched off.');
+    expect(whyFixed(all[1], all)).toBe('Language is switched off.');
     expect(whyFixed(all[0], all)).toBeNull();
   });
 
   it('says that the file wins', () => {
     expect(whyFixed(pass('topics', false, ['language'], true), [language])).toContain('config.toml');
   });
+});
+
+it('says when a pass runs, and what it needs', () => {
+  expect(cadence({ ...pass('activity', true), live: true })).toBe('With every message');
+  expect(cadence(pass('topics', true, ['language']))).toBe('Once a conversation is over · needs Language');
+});
+
+it('writes the path of the settings as the system does', () => {
+  expect(configFile('/home/robin/chatstats')).toBe('/home/robin/chatstats/config.toml');
+  expect(configFile('C:\\Users\\robin')).toBe('C:\\Users\\robin\\config.toml');
 });

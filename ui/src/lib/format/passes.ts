@@ -16,12 +16,13 @@ export function whyFixed(pass: PassInfo, all: readonly PassInfo[]): string | nul
   }
   const missing = pass.needs.filter((name) => !all.some((other) => other.name === name && other.enabled));
   if (missing.length === 0) return null;
-  return `Needs ${list(missing)}, which ${missing.length > 1 ? 'are' : 'is'} switched off.`;
+  return `${list(missing)} ${missing.length > 1 ? 'are' : 'is'} switched off.`;
 }
 
-/** When a pass runs. */
+/** When a pass runs, and on what it rests. */
 export function cadence(pass: PassInfo): string {
-  return pass.live ? 'With every message' : 'Once a conversation is over';
+  const when = pass.live ? 'With every message' : 'Once a conversation is over';
+  return pass.needs.length > 0 ? `${when} · needs ${list(pass.needs)}` : when;
 }
 
 function titles(names: readonly string[], many: string, one: string): string {

@@ -38,6 +38,16 @@ async function pass(name) {
   return passes.find((one) => one.name === name);
 }
 
+/** Moves a switch as another window does. */
+async function move(name, enabled) {
+  const answer = await fetch(`${program.origin}/api/analysis/passes/${name}`, {
+    method: 'PUT',
+    headers: { authorization: `Bearer ${program.token}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ enabled }),
+  });
+  assert.equal(answer.status, 200);
+}
+
 /** Starts a run over what is lacking and gives its row once it has ended. */
 async function ran() {
   let run = await program.api('/api/analysis/runs', { kind: 'global' });
@@ -82,24 +92,24 @@ test('a pass that another needs does not move, and says who needs it', async () 
 });
 
 test('a refusal that the page did not foresee is shown in words', async () => {
-  // Another window may do so at the same moment. That cannot be brought about for sure, so its answer is given here.
-  await page.route('**/api/analysis/passes/activity', (route) =>
-    route.fulfill({
-      status: 409,
-      contentType: 'application/problem+json',
-      body: JSON.stringify({
-        status: 409,
-        code: 'pass_needed',
-        title: 'Conflict',
-        detail: 'activity is needed by streaks.',
-      }),
-    }),
-  );
-  await page.getByRole('switch', { name: 'Activity' }).click();
-  await page.getByText('activity is needed by streaks.').waitFor();
+  const others = ['sentiment', 'topics', 'commitments'];
+  for (const name of others) await move(name, false);
+  await page.locator('[role=switch][aria-label=Language][aria-disabled=false]').waitFor();
+  // What another window does is seen with the next answer, which is held back.
+  let answer;
+  const held = new Promise((resolve) => (answer = resolve));
+  await page.route('**/api/analysis/passes', async (route) => {
+    await held;
+    await route.continue();
+  });
+  for (const name of others) await move(name, true);
+  await page.getByRole('switch', { name: 'Language' }).click();
+  await page.getByText(/language is needed by sentiment, topics, commitments/).waitFor();
+  answer();
+  await page.locator('[role=switch][aria-label=Language][aria-disabled=true]').waitFor();
+  await stands('Language', true);
+  await page.unroute('**/api/analysis/passes');
   await page.getByRole('button', { name: 'Dismiss' }).click();
-  await stands('Activity', true);
-  await page.unroute('**/api/analysis/passes/activity');
 });
 
 test('without a language model the page says that nothing leaves the computer, and how to have one', async () => {

@@ -88,7 +88,7 @@ pub enum AnalysisError {
     #[error("{0} does not exist")]
     Missing(String),
     /// The pass is needed by others that are switched on.
-    #[error("{pass} is needed by {by}. Switch that off first.")]
+    #[error("{pass} is needed by {by}. Switch off what needs it first.")]
     Needed {
         /// The pass.
         pass: &'static str,
@@ -96,7 +96,7 @@ pub enum AnalysisError {
         by: String,
     },
     /// The pass needs others that are switched off.
-    #[error("{pass} needs {missing}, which is switched off. Switch that on first.")]
+    #[error("{pass} cannot run without {missing}. Switch on what it needs first.")]
     Needs {
         /// The pass.
         pass: &'static str,

@@ -3,7 +3,7 @@
 //! Nothing of this is written down to be done: what a crash or a limit leaves out is analysed when the conversation is
 //! sealed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -39,9 +39,12 @@ struct Shared {
     rang: Notify,
 }
 
-/// Since when and until when each chat waits.
+/// Since when each chat waits, and which is due next: both are a step or two for each commit, however many wait.
 #[derive(Default)]
-struct Waiting(HashMap<ChatId, Since>);
+struct Waiting {
+    since: HashMap<ChatId, Since>,
+    by_due: BTreeSet<(Instant, ChatId)>,
+}
 
 #[derive(Clone, Copy)]
 struct Since {
@@ -58,22 +61,32 @@ impl Since {
 impl Arrivals {
     /// Notes that a chat has something new.
     pub fn add(&self, chat: ChatId) {
-        self.waiting().add(chat, Instant::now());
-        self.0.rang.notify_one();
+        self.add_all([chat]);
+    }
+
+    fn add_all(&self, chats: impl IntoIterator<Item = ChatId>) {
+        let now = Instant::now();
+        let mut waiting = self.waiting();
+        let was_empty = waiting.since.is_empty();
+        for chat in chats {
+            waiting.add(chat, now);
+        }
+        drop(waiting);
+        // Who comes later is due later: whoever waits for a chat need not hear of the next.
+        if was_empty {
+            self.0.rang.notify_one();
+        }
     }
 
     /// Waits for a chat whose time has come, the one that is due longest, and takes it.
     async fn next(&self) -> ChatId {
         loop {
-            // Interest first, then the look: a chat that comes between the two is not slept over.
-            let rang = self.0.rang.notified();
             let next = self.waiting().take(Instant::now());
             match next {
                 Next::Chat(chat) => return chat,
-                Next::At(due) => {
-                    tokio::select! { () = rang => {}, () = tokio::time::sleep_until(due) => {} }
-                }
-                Next::None => rang.await,
+                Next::At(due) => tokio::time::sleep_until(due).await,
+                // A ring before this is kept: it is not slept over.
+                Next::None => self.0.rang.notified().await,
             }
         }
     }
@@ -88,13 +101,7 @@ impl CommitListener for Arrivals {
         if commit.messages.is_empty() {
             return;
         }
-        let now = Instant::now();
-        let mut waiting = self.waiting();
-        for published in &commit.messages {
-            waiting.add(published.chat_id, now);
-        }
-        drop(waiting);
-        self.0.rang.notify_one();
+        self.add_all(commit.messages.iter().map(|published| published.chat_id));
     }
 }
 
@@ -108,22 +115,24 @@ enum Next {
 
 impl Waiting {
     fn add(&mut self, chat: ChatId, now: Instant) {
-        if let Some(since) = self.0.get_mut(&chat) {
-            since.last = now;
-        } else if self.0.len() < WAITING_MAX {
-            let since = Since {
-                first: now,
-                last: now,
-            };
-            self.0.insert(chat, since);
-        }
+        let first = match self.since.get(&chat) {
+            Some(since) => {
+                self.by_due.remove(&(since.due(), chat));
+                since.first
+            }
+            None if self.since.len() < WAITING_MAX => now,
+            None => return,
+        };
+        let since = Since { first, last: now };
+        self.since.insert(chat, since);
+        self.by_due.insert((since.due(), chat));
     }
 
     fn take(&mut self, now: Instant) -> Next {
-        let next = self.0.iter().map(|(chat, since)| (since.due(), *chat)).min();
-        match next {
+        match self.by_due.first().copied() {
             Some((due, chat)) if due <= now => {
-                self.0.remove(&chat);
+                self.by_due.pop_first();
+                self.since.remove(&chat);
                 Next::Chat(chat)
             }
             Some((due, _)) => Next::At(due),
@@ -297,14 +306,17 @@ mod tests {
         for chat in 0..(WAITING_MAX as i64 + 10) {
             waiting.add(ChatId(chat), now);
         }
-        assert_eq!(waiting.0.len(), WAITING_MAX);
+        assert_eq!(
+            (waiting.since.len(), waiting.by_due.len()),
+            (WAITING_MAX, WAITING_MAX)
+        );
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_chat_that_comes_while_another_is_waited_for_is_heard() {
         let arrivals = Arrivals::default();
         let start = Instant::now();
-        arrivals.add(CHAT);
+        arrivals.add(CHAT); // rings before anybody waits
         let later = arrivals.clone();
         tokio::spawn(async move {
             tokio::time::sleep(QUIET / 2).await;

@@ -125,7 +125,7 @@ async fn a_switch_that_would_leave_a_pass_without_what_it_needs_is_refused_with_
         .switch("a", false)
         .await
         .expect("nobody needs it any more");
-    assert!(refused("needy", true).await.to_string().contains("needs a"));
+    assert!(refused("needy", true).await.to_string().contains("without a"));
     let passes = analysis.passes().await.expect("read");
     let state: Vec<_> = passes
         .iter()

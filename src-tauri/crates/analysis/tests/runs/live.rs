@@ -6,7 +6,7 @@ use std::time::Duration;
 use chatstats_analysis::{Analysis, Arrivals};
 use chatstats_model::{ChatId, Kind};
 use chatstats_passes::{Cadence, Input, Pass, PassError};
-use chatstats_store::{Lane, NewMessage};
+use chatstats_store::{Lane, NewMessage, NewResult};
 use serde_json::json;
 
 use crate::world::{Events, World, get};
@@ -192,4 +192,37 @@ async fn a_live_pass_that_panics_is_tried_with_the_next_message() {
     say(&world, 2).await;
     assert_eq!(next(&world, &mut events).await, 2);
     analysis.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_result_of_before_a_message_does_not_take_the_place_of_a_newer_one() {
+    let world = World::with(0).await;
+    say(&world, 1).await;
+    let older = result(&world).await;
+    say(&world, 2).await;
+    let newer = result(&world).await;
+    let now = world.now();
+    for (result, stored) in [(newer, 1), (older, 0)] {
+        let put = world
+            .store
+            .write(Lane::Live, 0, move |write| write.put_live_results(&[result], now));
+        assert_eq!(put.await.expect("written"), stored);
+    }
+    assert_eq!(counted(&world).await, Some(2));
+}
+
+/// What the pass finds in the open conversation as it is.
+async fn result(world: &World) -> NewResult {
+    let read = world.store.read(|reader| {
+        let open = reader.open_conversation(ChatId(1))?.expect("one is open");
+        let work = reader.conversation_work(open.id, &[])?.expect("there");
+        Ok(NewResult {
+            conversation_id: open.id,
+            pass: "counts".to_owned(),
+            version: 1,
+            fingerprint: work.fingerprint,
+            json: json!({ "messages": work.messages.len() }).to_string(),
+        })
+    });
+    read.await.expect("read")
 }

@@ -15,6 +15,7 @@ const ROUTES: &[(&str, &str)] = &[
     ("/api/analysis/dead/{task_id}/retry", "/api/analysis/dead/1/retry"),
     ("/api/analysis/llm", "/api/analysis/llm"),
     ("/api/analysis/passes", "/api/analysis/passes"),
+    ("/api/analysis/passes/{name}", "/api/analysis/passes/topics"),
     ("/api/analysis/runs", "/api/analysis/runs"),
     ("/api/analysis/runs/preview", "/api/analysis/runs/preview"),
     ("/api/analysis/runs/{run_id}", "/api/analysis/runs/1"),
@@ -105,7 +106,7 @@ const ELSEWHERE: &[&str] = &[
     "/%61pi/health",
 ];
 
-const METHODS: &[&str] = &["GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"];
+const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 fn targets() -> impl Iterator<Item = &'static str> {
     ROUTES

@@ -38,6 +38,8 @@ mod lists; // the streams of chats and contacts
 #[cfg(unix)]
 mod metrics; // the stream of metrics
 #[cfg(unix)]
+mod passes; // passes switched off and on, and live ones
+#[cfg(unix)]
 mod posts; // what a post promises with its answer
 #[cfg(unix)]
 mod private; // files, logs and the token

@@ -20,15 +20,6 @@ const ARROWS: &[(&str, &[&str])] = &[
         "chatstats-analysis",
         &[
             "chatstats-model",
-            "chatstats-bus",
-            "chatstats-passes",
-            "chatstats-store",
-        ],
-    ),
-    (
-        "chatstats-analysis",
-        &[
-            "chatstats-model",
             "chatstats-passes",
             "chatstats-store",
             "chatstats-bus",

@@ -20,8 +20,9 @@ use crate::dispatch::Dispatcher;
 use crate::execute::in_order;
 use crate::requests::{self, Asked};
 use crate::settings::Settings;
+use crate::switches::Switches;
 use crate::voice::Voice;
-use crate::{commitments, remote, sealed, seed};
+use crate::{commitments, live, remote, sealed, seed};
 
 /// Tasks stopped in one step of the writer.
 const STOPPED_AT_ONCE: usize = 2_000;
@@ -46,6 +47,7 @@ pub(crate) struct Inner {
     pub(crate) store: Store,
     pub(crate) bus: Bus,
     pub(crate) settings: Settings,
+    pub(crate) switches: Switches,
     pub(crate) voice: Voice,
     /// Rung when there may be something to hand out.
     pub(crate) wake: Notify,
@@ -70,7 +72,8 @@ struct Runs {
 /// All there are.
 const LANES: [TaskLane; 2] = [TaskLane::Compute, TaskLane::Wait];
 
-fn lanes(passes: &[&'static dyn Pass]) -> Vec<TaskLane> {
+/// The lanes that these passes need.
+pub(crate) fn lanes(passes: &[&'static dyn Pass]) -> Vec<TaskLane> {
     let is_needed = |lane: &TaskLane| !requests::of_lane(passes, *lane).is_empty();
     LANES.into_iter().filter(is_needed).collect()
 }
@@ -84,6 +87,27 @@ pub enum AnalysisError {
     /// There is no such run, task or conversation.
     #[error("{0} does not exist")]
     Missing(String),
+    /// The pass is needed by others that are switched on.
+    #[error("{pass} is needed by {by}. Switch off what needs it first.")]
+    Needed {
+        /// The pass.
+        pass: &'static str,
+        /// Those that need it.
+        by: String,
+    },
+    /// The pass needs others that are switched off.
+    #[error("{pass} cannot run without {missing}. Switch on what it needs first.")]
+    Needs {
+        /// The pass.
+        pass: &'static str,
+        /// Those it needs.
+        missing: String,
+    },
+    /// The pass is off by the settings, which win.
+    #[error(
+        "{0} is switched off in config.toml, which wins. Take it out of passes_off there and start ChatStats again."
+    )]
+    OffBySettings(&'static str),
     /// The database's.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -99,11 +123,13 @@ impl Analysis {
     ///
     /// The database's, or no threads can be had.
     pub async fn start(store: Store, bus: Bus, settings: Settings) -> Result<Self, AnalysisError> {
+        let switches = Switches::read(&store, &settings.passes, &settings.passes_off).await?;
         let inner = Arc::new(Inner {
             voice: Voice::new(bus.clone()),
             store,
             bus,
             settings,
+            switches,
             wake: Notify::new(),
             shutdown: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -118,6 +144,7 @@ impl Analysis {
         inner.tasks.spawn(dispatcher.run());
         inner.tasks.spawn(sealed::listen(inner.clone()));
         inner.tasks.spawn(commitments::keep(inner.clone()));
+        inner.tasks.spawn(live::look(inner.clone()));
         Ok(Self(inner))
     }
 
@@ -128,7 +155,7 @@ impl Analysis {
     ///
     /// The request makes no sense, or the database's.
     pub async fn run(&self, request: RunRequest) -> Result<Run, AnalysisError> {
-        let Asked { run, selection } = requests::check(request, &self.0.settings.passes)?;
+        let Asked { run, selection } = requests::check(request, &self.0.switches.enabled())?;
         if let Some(id) = selection.conversation {
             let size = self
                 .0
@@ -152,7 +179,7 @@ impl Analysis {
     ///
     /// As [`run`](Self::run).
     pub async fn preview(&self, request: RunRequest) -> Result<RunPreview, AnalysisError> {
-        let Asked { run, selection } = requests::check(request, &self.0.settings.passes)?;
+        let Asked { run, selection } = requests::check(request, &self.0.switches.enabled())?;
         let size = self
             .0
             .store
@@ -230,7 +257,7 @@ impl Analysis {
             let what = only.map_or("a dead letter".to_owned(), |id| format!("dead letter {id}"));
             return Err(AnalysisError::Missing(what));
         }
-        let passes = requests::passes(&[], &self.0.settings.passes)?;
+        let passes = requests::passes(&[], &self.0.switches.enabled())?;
         let run = NewRun {
             kind: RunKind::Retry,
             chats: Vec::new(),
@@ -275,8 +302,8 @@ impl Analysis {
     ///
     /// The database's.
     pub async fn passes(&self) -> Result<Vec<PassInfo>, AnalysisError> {
-        let enabled = self.0.settings.passes.clone();
-        let versions = requests::versions(&enabled);
+        let known = self.0.switches.known();
+        let versions = requests::versions(known);
         let reach = self
             .0
             .store
@@ -287,17 +314,32 @@ impl Analysis {
                     .collect::<Result<Vec<_>, _>>()
             })
             .await?;
+        let enabled = self.0.switches.enabled();
         let info = |(pass, (conversations, covered)): (&&'static dyn Pass, (u64, u64))| PassInfo {
             name: pass.name().to_owned(),
             version: pass.version(),
             about: pass.about().to_owned(),
             live: pass.cadence() == Cadence::Live,
-            enabled: true,
+            enabled: enabled.iter().any(|on| on.name() == pass.name()),
+            off_in_config: self.0.switches.is_off_by_settings(pass.name()),
             needs: pass.needs().iter().map(|&name| name.to_owned()).collect(),
             covered,
             conversations,
         };
-        Ok(enabled.iter().zip(reach).map(info).collect())
+        Ok(known.iter().zip(reach).map(info).collect())
+    }
+
+    /// Switches a pass off or on, over restarts too. Runs that are under way keep the passes they were started with;
+    /// what a pass has found stays.
+    ///
+    /// # Errors
+    ///
+    /// There is no such pass, others need it or it needs others, the settings have switched it off, or the database's.
+    pub async fn switch(&self, name: &str, enabled: bool) -> Result<PassInfo, AnalysisError> {
+        self.0.switches.set(&self.0.store, name, enabled).await?;
+        let passes = self.passes().await?;
+        let found = passes.into_iter().find(|pass| pass.name == name);
+        found.ok_or_else(|| AnalysisError::Missing(format!("pass {name:?}")))
     }
 
     /// Notes what the user decided about a commitment: done, dismissed, or neither after all.
@@ -489,11 +531,6 @@ impl Inner {
             .await
     }
 
-    /// The lanes that the passes which are switched on need.
-    pub(crate) fn lanes(&self) -> Vec<TaskLane> {
-        lanes(&self.settings.passes)
-    }
-
     fn lanes_of(&self, run: &NewRun) -> Vec<TaskLane> {
         lanes(&self.named(&run.passes))
     }
@@ -505,22 +542,23 @@ impl Inner {
         LANES.into_iter().filter_map(of).collect()
     }
 
-    /// The passes of these names; one that was switched off since is left out.
+    /// The passes of these names, also those that the user switched off since; one that the settings switched off
+    /// since is left out.
     fn named(&self, names: &[String]) -> Vec<&'static dyn Pass> {
-        let enabled = self.settings.passes.iter().copied();
-        enabled
+        let available = self.switches.available().iter().copied();
+        available
             .filter(|pass| names.iter().any(|name| name == pass.name()))
             .collect()
     }
 
     /// The passes of a task, in their order, and whether current results are computed anew.
     pub(crate) fn passes_of(&self, task: &Claimed) -> Result<(Vec<&'static dyn Pass>, bool), StoreError> {
-        let enabled = &self.settings.passes;
         let (passes, is_anew) = match task.run_id {
-            None => (enabled.clone(), false),
+            None => (self.switches.enabled().to_vec(), false),
             Some(id) => self.passes_of_run(id)?,
         };
-        Ok((in_order(&requests::of_lane(&passes, task.lane), enabled), is_anew))
+        let wanted = requests::of_lane(&passes, task.lane);
+        Ok((in_order(&wanted, self.switches.available()), is_anew))
     }
 
     /// As [`passes_of`](Self::passes_of), for tasks of the runtime.
@@ -547,7 +585,7 @@ impl Inner {
 
     fn note_passes(&self, id: RunId, run: Option<Run>) -> (Vec<&'static dyn Pass>, bool) {
         let found = run.map_or_else(
-            || (self.settings.passes.clone(), false),
+            || (self.switches.enabled().to_vec(), false),
             |run| (self.named(&run.passes), requests::is_anew(run.kind)),
         );
         self.runs().passes.insert(id, found.clone());

@@ -8,7 +8,7 @@ use chatstats_model::{RunId, TaskId, Timestamp};
 use chatstats_store::{Claimed, Ending, Finished, Lane, Settled, StoreError, TaskLane};
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
-use crate::analysis::Inner;
+use crate::analysis::{Inner, lanes};
 use crate::backoff;
 use crate::execute::{Again, Outcome, Work, execute};
 use crate::pool::{Job, Pool};
@@ -49,7 +49,7 @@ impl Dispatcher {
     pub(crate) fn new(inner: Arc<Inner>) -> std::io::Result<Self> {
         let (finished, outcomes) = mpsc::unbounded_channel();
         let mut pools = Vec::new();
-        for lane in inner.lanes() {
+        for lane in lanes(inner.switches.available()) {
             let workers = inner.settings.workers_of(lane);
             let pool = Pool::start(workers, job(inner.clone()), finished.clone())?;
             pools.push((lane, workers, pool));
@@ -301,6 +301,9 @@ fn job(inner: Arc<Inner>) -> Job {
 
 fn work(inner: &Inner, task: &Claimed) -> Result<Outcome, StoreError> {
     let (passes, is_anew) = inner.passes_of(task)?;
+    if passes.is_empty() {
+        return Ok(Outcome::default()); // Switched off since it was asked for.
+    }
     let known = if is_anew {
         Vec::new()
     } else {

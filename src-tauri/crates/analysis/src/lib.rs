@@ -10,14 +10,17 @@ mod backoff;
 mod commitments;
 mod dispatch;
 mod execute;
+mod live;
 mod pool;
 mod remote;
 mod requests;
 mod sealed;
 mod seed;
 mod settings;
+mod switches;
 mod voice;
 
 pub use analysis::{Analysis, AnalysisError};
+pub use live::Arrivals;
 pub use remote::{WorkerSettings, work};
 pub use settings::{Clock, Settings};

@@ -204,7 +204,7 @@ fn work(shared: &Shared, slot: &Slot) {
 }
 
 /// Lets everybody else go first: analysis never makes a message or the window wait.
-fn go_last() {
+pub(crate) fn go_last() {
     #[cfg(target_os = "linux")]
     {
         /// Of 0 to 19: 19 is the most patient.

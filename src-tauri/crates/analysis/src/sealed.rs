@@ -7,7 +7,7 @@ use chatstats_bus::{Entry, Filter, Item, Notice, Start, StreamId, StreamKey, Tai
 use chatstats_model::{ChatId, ConversationId};
 use chatstats_store::{Lane, NewTask, Selection, StoreError};
 
-use crate::analysis::Inner;
+use crate::analysis::{Inner, lanes};
 use crate::requests;
 
 /// The name under which the database keeps how far the bus was read.
@@ -126,7 +126,7 @@ async fn note(inner: &Inner, taken: Taken) -> Result<(), StoreError> {
         all_that_lack(inner).await?;
     }
     let now = inner.settings.now();
-    let lanes = inner.lanes();
+    let lanes = lanes(&inner.switches.enabled());
     let is_some = !taken.sealed.is_empty();
     // Our own events come back as well, many of them: where nothing was sealed, the place is worth no write.
     if is_some || taken.has_gap {
@@ -151,8 +151,9 @@ async fn note(inner: &Inner, taken: Taken) -> Result<(), StoreError> {
 
 /// Queues every sealed conversation that lacks a result.
 async fn all_that_lack(inner: &Inner) -> Result<(), StoreError> {
-    for lane in inner.lanes() {
-        let passes = requests::of_lane(&inner.settings.passes, lane);
+    let enabled = inner.switches.enabled();
+    for lane in lanes(&enabled) {
+        let passes = requests::of_lane(&enabled, lane);
         let selection = Selection {
             lacking: requests::versions(&passes),
             set: requests::set(&passes),

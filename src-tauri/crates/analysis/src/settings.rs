@@ -9,6 +9,8 @@ use chatstats_passes::Pass;
 use chatstats_store::TaskLane;
 use jiff::tz::TimeZone;
 
+use crate::live::Arrivals;
+
 /// Tells the time of day.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
@@ -34,8 +36,12 @@ pub struct Settings {
     pub workers: usize,
     /// Threads for passes that wait for somebody else; none are started if there is no such pass.
     pub waiting_workers: usize,
-    /// The passes that are switched on.
+    /// The passes there are.
     pub passes: Vec<&'static dyn Pass>,
+    /// The names of those that are off whatever the user switches.
+    pub passes_off: Vec<String>,
+    /// Where chats are named that have something new.
+    pub arrivals: Arrivals,
     /// The user's time zone.
     pub zone: TimeZone,
     /// Tells the time.
@@ -59,6 +65,8 @@ impl Settings {
             workers: std::thread::available_parallelism().map_or(1, usize::from),
             waiting_workers: WAITING_WORKERS,
             passes: chatstats_passes::all().to_vec(),
+            passes_off: Vec::new(),
+            arrivals: Arrivals::default(),
             zone,
             now,
             on_seal: true,
@@ -103,6 +111,7 @@ impl fmt::Debug for Settings {
         f.debug_struct("Settings")
             .field("workers", &self.workers)
             .field("passes", &passes)
+            .field("passes_off", &self.passes_off)
             .field("on_seal", &self.on_seal)
             .field("owner", &self.owner)
             .finish_non_exhaustive()

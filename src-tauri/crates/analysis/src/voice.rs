@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chatstats_bus::{Bus, BusError, Entry, StreamId, StreamKey};
-use chatstats_model::{Run, RunId, RunKind, RunState, TaskState, Timestamp};
+use chatstats_model::{ChatId, ConversationId, Run, RunId, RunKind, RunState, TaskState, Timestamp};
 use chatstats_store::{ATTEMPTS_MAX, Settled};
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
@@ -143,6 +143,12 @@ impl Voice {
             let data = json!({ "conversation_id": settled.conversation_id, "status": settled.state });
             self.say(&format!("chat:{}", settled.chat_id), "analysis_completed", data);
         }
+    }
+
+    /// Tells that what live passes find in an open conversation is there, up to its last message.
+    pub(crate) fn live(&self, chat: ChatId, conversation: ConversationId) {
+        let data = json!({ "conversation_id": conversation, "status": "live" });
+        self.say(&format!("chat:{chat}"), "analysis_completed", data);
     }
 
     /// Tells, if it can be told now; what tells how far something is need not be told for ever.

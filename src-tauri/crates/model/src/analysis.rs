@@ -234,6 +234,8 @@ pub struct PassInfo {
     pub live: bool,
     /// Whether it is switched on.
     pub enabled: bool,
+    /// Whether `config.toml` has switched it off: then it cannot be switched on elsewhere.
+    pub off_in_config: bool,
     /// The passes it needs.
     pub needs: Vec<String>,
     /// Sealed conversations that have a current result.
@@ -242,6 +244,14 @@ pub struct PassInfo {
     /// Sealed conversations.
     #[ts(type = "number")]
     pub conversations: u64,
+}
+
+/// Body of `PUT /api/analysis/passes/{name}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct PassSwitch {
+    /// Whether it is to run from now on.
+    pub enabled: bool,
 }
 
 /// A result.

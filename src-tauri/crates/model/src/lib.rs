@@ -17,8 +17,8 @@ mod wire;
 
 pub use analysis::{
     CommitmentDecision, CommitmentPage, CommitmentState, ListedCommitment, PassInfo, PassList, PassResult,
-    ResultList, Run, RunKind, RunList, RunPreview, RunRequest, RunState, Task, TaskCounts, TaskPage,
-    TaskState,
+    PassSwitch, ResultList, Run, RunKind, RunList, RunPreview, RunRequest, RunState, Task, TaskCounts,
+    TaskPage, TaskState,
 };
 pub use bus::{
     Backend, BusStatus, EntryPage, FollowedStream, HubReport, HubTopic, NewEvent, PublishedEvents,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chatstats_analysis::{Analysis, Settings};
+use chatstats_analysis::{Analysis, Arrivals, Settings};
 use chatstats_bus::Bus;
 use chatstats_model::Timestamp;
 use chatstats_passes::Pass;
@@ -33,25 +33,7 @@ pub(crate) struct AnalysisConfig {
     pub(crate) workers: Option<usize>,
 }
 
-impl AnalysisConfig {
-    /// The passes that are switched on.
-    pub(crate) fn passes(&self) -> Vec<&'static dyn Pass> {
-        let all = chatstats_passes::all().iter().copied();
-        all.filter(|pass| !self.is_off(pass.name())).collect()
-    }
-
-    /// The passes that are switched off.
-    pub(crate) fn switched_off(&self) -> Vec<&'static dyn Pass> {
-        let all = chatstats_passes::all().iter().copied();
-        all.filter(|pass| self.is_off(pass.name())).collect()
-    }
-
-    fn is_off(&self, name: &str) -> bool {
-        self.passes_off.iter().any(|off| off == name)
-    }
-}
-
-/// Starts analysis; it takes up what the last start left. Must be called within an async runtime.
+/// Starts analysis; it takes up what the last start left, and looks at the chats that `arrivals` names. Must be called within an async runtime.
 ///
 /// # Errors
 ///
@@ -61,9 +43,11 @@ pub(crate) async fn start(
     bus: Bus,
     config: &AnalysisConfig,
     llm: &Llm,
+    arrivals: Arrivals,
 ) -> Result<Analysis, StartError> {
     let mut settings = Settings::new(owner()?, config.zone.clone(), Arc::new(now));
-    settings.passes = config.passes();
+    settings.passes_off = config.passes_off.clone();
+    settings.arrivals = arrivals;
     llm.join(&mut settings);
     settings.on_seal = config.on_seal;
     if let Some(workers) = config.workers {

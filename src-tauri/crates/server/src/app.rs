@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::Context;
-use chatstats_analysis::Analysis;
+use chatstats_analysis::{Analysis, Arrivals};
 use chatstats_bus::Bus;
 use chatstats_hub::Hub;
 use chatstats_model::{ImportId, ImportOptions, Timestamp};
@@ -93,15 +93,19 @@ impl App {
                 now: Arc::new(now),
             },
         );
+        let arrivals = Arrivals::default();
         // The hub first: a screen is told of a message before anybody is of what it ends.
-        let listeners: Vec<Arc<dyn CommitListener>> =
-            vec![Arc::new(Publisher::new(hub.clone())), Arc::new(tracker.clone())];
+        let listeners: Vec<Arc<dyn CommitListener>> = vec![
+            Arc::new(Publisher::new(hub.clone())),
+            Arc::new(tracker.clone()),
+            Arc::new(arrivals.clone()),
+        ];
         store.on_commit(Arc::new(listeners));
         warn_of(&config);
         let uploads_dir = data_dir.path().join(UPLOADS_DIR);
         let imports = start_imports(&store, data_dir.path())?;
         let llm = Llm::start(&store, &config.llm, &config.analysis.zone)?;
-        let analysis = analysis::start(store.clone(), bus.clone(), &config.analysis, &llm).await?;
+        let analysis = analysis::start(store.clone(), bus.clone(), &config.analysis, &llm, arrivals).await?;
         let state = AppState {
             ingest: Ingest::new(store.clone()),
             store,

@@ -22,6 +22,14 @@ pub(crate) enum ApiError {
     /// There is no such thing.
     #[error("{0} does not exist.")]
     NotFound(String),
+    /// It cannot be done as things stand; `code` says what stands against it.
+    #[error("{detail}")]
+    Conflict {
+        /// A stable word.
+        code: &'static str,
+        /// What stands against it, and what would help.
+        detail: String,
+    },
     /// There is such an address, and it does not do that.
     #[error("This address does not answer this method.")]
     MethodNotAllowed,
@@ -72,11 +80,20 @@ impl ApiError {
         }
     }
 
+    /// Something that cannot be done as things stand.
+    pub(crate) fn conflict(code: &'static str, detail: &impl ToString) -> Self {
+        Self::Conflict {
+            code,
+            detail: detail.to_string(),
+        }
+    }
+
     /// The HTTP status.
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::BadRequest { .. } | Self::Store(StoreError::Invalid(_)) => StatusCode::BAD_REQUEST,
             Self::NotFound(_) | Self::Store(StoreError::Missing(_)) => StatusCode::NOT_FOUND,
+            Self::Conflict { .. } => StatusCode::CONFLICT,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
@@ -93,7 +110,7 @@ impl ApiError {
     /// A stable word for programs.
     pub(crate) fn code(&self) -> &'static str {
         match self {
-            Self::BadRequest { code, .. } => code,
+            Self::BadRequest { code, .. } | Self::Conflict { code, .. } => code,
             Self::NotFound(_) | Self::Store(StoreError::Missing(_)) => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::TooLarge { .. } => "too_large",

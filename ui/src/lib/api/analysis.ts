@@ -1,6 +1,7 @@
 import { request, send } from './http';
 import type {
   ChatId,
+  LlmStatus,
   PassInfo,
   PassList,
   Run,
@@ -74,6 +75,18 @@ export function deadPage(before?: TaskId, limit = TASK_PAGE): Promise<TaskPage> 
 /** Tries one dead letter again, or all: a run of its own. */
 export function retryDead(id?: TaskId): Promise<Run> {
   return send('POST', id === undefined ? '/api/analysis/dead/retry' : `/api/analysis/dead/${id}/retry`);
+}
+
+/** Switches a pass off or on. Runs under way keep the passes they were started with. */
+export function switchPass(name: string, enabled: boolean): Promise<PassInfo> {
+  return send('PUT', `/api/analysis/passes/${name}`, { enabled });
+}
+
+/** The language model: how it is doing where it is on, and no more than that it is off where it is not. */
+export type LlmView = { enabled: false } | ({ enabled: true } & LlmStatus);
+
+export function llmStatus(): Promise<LlmView> {
+  return request('/api/analysis/llm');
 }
 
 /** What analysis can find, and how far it reaches. */

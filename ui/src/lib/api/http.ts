@@ -40,7 +40,7 @@ export async function request<T>(path: string, init: RequestInit & { query?: Que
 }
 
 /** Sends a JSON body. */
-export function send<T>(method: 'POST' | 'PATCH', path: string, body?: unknown): Promise<T> {
+export function send<T>(method: 'POST' | 'PUT' | 'PATCH', path: string, body?: unknown): Promise<T> {
   if (body === undefined) return request(path, { method });
   return request(path, {
     method,

@@ -30,6 +30,7 @@ export type { LastMessage } from './bindings/LastMessage';
 export type { LeftOut } from './bindings/LeftOut';
 export type { LeftOutPage } from './bindings/LeftOutPage';
 export type { ListedCommitment } from './bindings/ListedCommitment';
+export type { LlmStatus } from './bindings/LlmStatus';
 export type { Message } from './bindings/Message';
 export type { MessageId } from './bindings/MessageId';
 export type { MessagePage } from './bindings/MessagePage';

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::task::{LentAnswer, LentTask, fields, read};
 use super::{ANSWERS, TASKS, tasks_queue};
-use crate::analysis::Inner;
+use crate::analysis::{Inner, lanes};
 use crate::dispatch;
 use crate::requests;
 
@@ -79,8 +79,7 @@ async fn lend_some(inner: &Inner, workers: usize) -> Result<usize, LendError> {
     let room = (workers * AHEAD_PER_WORKER).saturating_sub(out);
     let mut count = 0;
     // Those that wait stay here: what they ask, with its key and its budget, is this server's alone.
-    let lanes = inner
-        .lanes()
+    let lanes = lanes(inner.switches.available())
         .into_iter()
         .filter(|lane| *lane == TaskLane::Compute);
     for lane in lanes {

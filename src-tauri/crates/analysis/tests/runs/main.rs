@@ -6,12 +6,16 @@
 //! - `control`: cancel, pause, priorities
 //! - `remote`: workers elsewhere, over a real Redis
 //! - `sealed`: a conversation that is sealed is analysed
+//! - `live`: one that is open is analysed while it grows
+//! - `switches`: passes switched off and on
 
 mod control;
 mod failures;
+mod live;
 mod passes;
 mod remote;
 mod restarts;
 mod sealed;
+mod switches;
 mod whole;
 mod world;

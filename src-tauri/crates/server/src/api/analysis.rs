@@ -3,11 +3,13 @@
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use chatstats_analysis::AnalysisError;
-use chatstats_model::{PassInfo, PassList, Run, RunId, RunList, RunPreview, RunRequest, TaskCounts};
-use chatstats_passes::{Cadence, Pass};
+use chatstats_model::{
+    PassInfo, PassList, PassSwitch, Run, RunId, RunList, RunPreview, RunRequest, TaskCounts,
+};
+use chatstats_passes::Pass;
 use chatstats_store::{PassVersion, StoreError};
 use serde::Deserialize;
 
@@ -29,6 +31,7 @@ pub(crate) fn routes() -> Router<AppState> {
         .route("/api/analysis/runs/{run_id}/resume", post(resume))
         .route("/api/analysis/runs/{run_id}/counts", get(counts))
         .route("/api/analysis/passes", get(passes))
+        .route("/api/analysis/passes/{name}", put(switch))
 }
 
 /// Those older than `before`; without it, the newest.
@@ -98,14 +101,18 @@ async fn counts(State(state): State<AppState>, path: RunPath) -> Result<Json<Tas
 }
 
 async fn passes(State(state): State<AppState>) -> Result<Json<PassList>, ApiError> {
-    let mut passes = state.analysis.passes().await?;
-    let off = state.config.analysis.switched_off();
-    let reach = state.store.read(move |reader| {
-        let info = |pass: &&'static dyn Pass| Ok(switched_off(*pass, reader.coverage(&version(*pass))?));
-        off.iter().map(info).collect::<Result<Vec<_>, StoreError>>()
-    });
-    passes.extend(reach.await?);
+    let passes = state.analysis.passes().await?;
     Ok(Json(PassList { passes }))
+}
+
+/// Answers once the switch is written down. Runs under way keep their passes.
+async fn switch(
+    State(state): State<AppState>,
+    path: Result<Path<String>, PathRejection>,
+    JsonBody(wanted): JsonBody<PassSwitch>,
+) -> Result<Json<PassInfo>, ApiError> {
+    let Path(name) = path.map_err(|_| ApiError::NotFound("This pass".to_owned()))?;
+    Ok(Json(state.analysis.switch(&name, wanted.enabled).await?))
 }
 
 /// A pass, as results know it.
@@ -116,24 +123,14 @@ pub(super) fn version(pass: &dyn Pass) -> PassVersion {
     }
 }
 
-fn switched_off(pass: &dyn Pass, (conversations, covered): (u64, u64)) -> PassInfo {
-    PassInfo {
-        name: pass.name().to_owned(),
-        version: pass.version(),
-        about: pass.about().to_owned(),
-        live: pass.cadence() == Cadence::Live,
-        enabled: false,
-        needs: pass.needs().iter().map(|&name| name.to_owned()).collect(),
-        covered,
-        conversations,
-    }
-}
-
 impl From<AnalysisError> for ApiError {
     fn from(error: AnalysisError) -> Self {
         match error {
             AnalysisError::Invalid(detail) => ApiError::bad_request("body", detail),
             AnalysisError::Missing(what) => ApiError::NotFound(format!("The {what}")),
+            AnalysisError::Needed { .. } => ApiError::conflict("pass_needed", &error),
+            AnalysisError::Needs { .. } => ApiError::conflict("pass_needs", &error),
+            AnalysisError::OffBySettings(_) => ApiError::conflict("off_in_config", &error),
             AnalysisError::Store(error) => ApiError::Store(error),
             // Said by a start only, and then there is nobody to ask.
             AnalysisError::Threads(_) => ApiError::Store(StoreError::Closed),

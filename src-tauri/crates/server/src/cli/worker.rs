@@ -41,7 +41,6 @@ impl Worker {
         start_log_for_people();
         // A new name at each start: what an earlier start had is taken over, and not taken for this one's.
         let mut settings = WorkerSettings::new(format!("worker-{}", analysis::owner()?));
-        settings.passes = config.analysis.passes();
         if let Some(at_once) = self.at_once {
             settings.at_once = usize::from(at_once);
         }

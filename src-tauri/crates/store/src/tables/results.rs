@@ -190,6 +190,23 @@ impl Write<'_> {
         Ok(())
     }
 
+    /// Stores what was found in open conversations, and answers how much of it. What has changed since, and may have
+    /// been analysed again meanwhile, is left alone: an older result never takes the place of a newer one.
+    pub fn put_live_results(&mut self, results: &[NewResult], now: Timestamp) -> Result<usize, StoreError> {
+        let mut stored = 0;
+        for result in results {
+            let mut query = self
+                .conn
+                .prepare_cached("SELECT 1 FROM conversations WHERE id = ?1 AND fingerprint = ?2")?;
+            if query.exists(params![result.conversation_id.0, result.fingerprint])? {
+                drop(query);
+                self.put_result(result, now)?;
+                stored += 1;
+            }
+        }
+        Ok(stored)
+    }
+
     /// Stores a result in place of the one there was of its pass; none of a conversation that is gone.
     pub(crate) fn put_result(&mut self, result: &NewResult, now: Timestamp) -> Result<(), StoreError> {
         let mut put = self.conn.prepare_cached(

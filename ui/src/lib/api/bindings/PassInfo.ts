@@ -25,6 +25,10 @@ live: boolean,
  */
 enabled: boolean, 
 /**
+ * Whether `config.toml` has switched it off: then it cannot be switched on elsewhere.
+ */
+off_in_config: boolean, 
+/**
  * The passes it needs.
  */
 needs: Array<string>, 

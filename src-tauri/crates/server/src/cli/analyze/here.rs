@@ -1,7 +1,7 @@
 //! A run in this process: no server runs.
 
 use anyhow::{Context, Result};
-use chatstats_analysis::Analysis;
+use chatstats_analysis::{Analysis, Arrivals};
 use chatstats_bus::{Bus, Filter, Item, Start, StreamKey, Tail};
 use chatstats_model::{Run, RunId};
 use chatstats_store::Store;
@@ -21,7 +21,8 @@ pub(super) async fn carry_out(config: &Config, asked: Asked) -> Result<Outcome> 
     let store = Store::open(data_dir.path())?;
     let bus = events::open(config).await?;
     let llm = Llm::start(&store, &config.llm, &config.analysis.zone)?;
-    let analysis = analysis::start(store.clone(), bus.clone(), &config.analysis, &llm).await?;
+    let nothing_comes = Arrivals::default();
+    let analysis = analysis::start(store.clone(), bus.clone(), &config.analysis, &llm, nothing_comes).await?;
     let outcome = work(&analysis, &bus, asked).await;
     llm.stop();
     analysis::shutdown(&analysis, &bus).await;

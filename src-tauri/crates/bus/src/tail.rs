@@ -276,10 +276,12 @@ impl Tail {
         (is_quiet && self.filter != Filter::All).then(|| self.live.place())
     }
 
-    /// Nothing is in the ring of what came up to `place`, so the follower has it, or does not want it. It will not
+    /// If nothing is in the ring of what came up to `place`, the follower has it, or does not want it. It will not
     /// look for it in the log, which may have trimmed it.
     fn has_all_through(&mut self, place: Option<Place>) {
-        if let Some(place) = place {
+        if let Some(place) = place
+            && self.following.cursor.has_everything()
+        {
             self.sent = self.sent.max(place);
         }
     }

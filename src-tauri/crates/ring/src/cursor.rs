@@ -56,7 +56,8 @@ impl<P: Copy + Ord, T> Cursor<P, T> {
         }
     }
 
-    /// Whether something may have come since this cursor had everything. Takes no lock.
+    /// Whether those who wait were woken since this cursor had everything. Takes no lock, so what was pushed and not told
+    /// of yet is not seen: see [`has_everything`](Self::has_everything).
     pub fn has_news(&self) -> bool {
         let round = self.ring.round();
         self.parked.as_ref().is_none_or(|(parked, _)| *parked != round)
@@ -66,6 +67,11 @@ impl<P: Copy + Ord, T> Cursor<P, T> {
     /// elsewhere.
     pub fn skip_through(&mut self, position: P) {
         self.floor = self.floor.max(Some(position));
+    }
+
+    /// Whether it has read all there is by now.
+    pub fn has_everything(&self) -> bool {
+        self.ring.lock().has_everything(self.slot, self.floor)
     }
 
     /// The next entry, or how many were lost before it. Cancel safe.
@@ -169,5 +175,60 @@ impl<P> From<Batch<P>> for Gathered<P> {
 impl<P: Copy + Ord, T> Drop for Cursor<P, T> {
     fn drop(&mut self) {
         self.ring.lock().leave(self.slot);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Limits;
+
+    const LIMITS: Limits = Limits {
+        entries_max: 10,
+        bytes_max: 1_000,
+    };
+
+    fn gather(cursor: &mut Cursor<u64, &'static str>) -> Poll<Gathered<u64>> {
+        let render = |entry: &Entry<u64, &'static str>| Bytes::from_static(entry.payload.as_bytes());
+        cursor.poll_gather(&mut Context::from_waker(Waker::noop()), 100, render)
+    }
+
+    fn text(gathered: Poll<Gathered<u64>>) -> Option<Bytes> {
+        match gathered {
+            Poll::Ready(Gathered::Frames { bytes, .. }) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn what_was_pushed_and_not_told_yet_is_kept_although_all_wait() {
+        let ring = Ring::new(LIMITS);
+        let (mut early, mut late) = (ring.join(), ring.join());
+        assert!(gather(&mut early).is_pending());
+        ring.push((1, 1), || (1, "a"));
+        assert_eq!(text(gather(&mut late)), Some(Bytes::from_static(b"a")));
+        assert!(gather(&mut late).is_pending());
+        assert_eq!(ring.status().waiting, 2);
+        assert!(!early.has_news(), "nobody was woken");
+        assert!(!early.has_everything());
+        ring.wake();
+        assert!(early.has_news());
+        assert_eq!(text(gather(&mut early)), Some(Bytes::from_static(b"a")));
+        assert!(early.has_everything() && late.has_everything());
+    }
+
+    #[test]
+    fn who_took_the_last_entry_waits_for_the_next() {
+        let ring = Ring::new(LIMITS);
+        let (mut one, mut other) = (ring.join(), ring.join());
+        for (number, payload) in ["a", "b", "c"].into_iter().enumerate() {
+            let position = number as u64;
+            ring.publish((position, position), || (1, payload));
+            for cursor in [&mut one, &mut other] {
+                assert_eq!(text(gather(cursor)), Some(Bytes::from_static(payload.as_bytes())));
+            }
+            assert_eq!(ring.status().waiting, 2, "without asking again");
+            assert_eq!(ring.status().depth, 0);
+        }
     }
 }

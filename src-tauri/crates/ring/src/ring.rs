@@ -65,6 +65,8 @@ pub(crate) struct State<P, T> {
     parked: Vec<Parked>,
     /// The number of this list: tells whether a cursor's place in it is of this one.
     round: u64,
+    /// Something was pushed that those who wait were not woken for yet.
+    is_untold: bool,
     pub(crate) batches: Batches<P>,
 }
 
@@ -98,6 +100,7 @@ impl<P, T> Ring<P, T> {
             places: Slab::new(),
             parked: Vec::new(),
             round: 0,
+            is_untold: false,
             batches: Batches::default(),
         };
         Self(Arc::new(Shared {
@@ -208,6 +211,7 @@ impl<P, T> State<P, T> {
     /// Takes every waker out: the caller wakes them once the lock is released.
     fn take_parked(&mut self) -> Vec<Parked> {
         self.round += 1;
+        self.is_untold = false;
         let room = Vec::with_capacity(self.parked.len());
         std::mem::replace(&mut self.parked, room)
     }
@@ -257,7 +261,7 @@ impl<P, T> State<P, T> {
 
     /// Everybody has read everything: a quiet ring keeps nothing.
     fn empty_if_all_wait(&mut self) {
-        if self.parked.len() == self.places.len() && !self.ring.is_empty() {
+        if self.parked.len() == self.places.len() && !self.is_untold && !self.ring.is_empty() {
             self.base = self.head();
             self.ring.clear();
             self.ring_bytes = 0;
@@ -268,6 +272,7 @@ impl<P, T> State<P, T> {
 
 impl<P: Copy + Ord, T> State<P, T> {
     fn push(&mut self, entry: Arc<Entry<P, T>>) {
+        self.is_untold |= !self.parked.is_empty();
         self.ring_bytes += entry.cost_bytes();
         self.ring.push_back(entry);
         // An entry larger than the whole ring goes at once: its readers get it from where they refill.
@@ -296,16 +301,26 @@ impl<P: Copy + Ord, T> State<P, T> {
             self.places[slot].at = self.base;
             return Next::Lagged(lost);
         }
-        let mut at = self.places[slot].at;
-        while self.entry(at).is_some_and(|entry| Some(entry.last) <= floor) {
-            at += 1;
-        }
+        let at = self.place_above(slot, floor);
         self.places[slot].at = at;
         if at == self.head() {
             Next::Nothing
         } else {
             Next::At(at)
         }
+    }
+
+    /// Whether nothing above `floor` is left for the cursor to read, and nothing was lost.
+    pub(crate) fn has_everything(&self, slot: usize, floor: Option<P>) -> bool {
+        self.lost_at(slot) == 0 && self.place_above(slot, floor) == self.head()
+    }
+
+    fn place_above(&self, slot: usize, floor: Option<P>) -> u64 {
+        let mut at = self.places[slot].at;
+        while self.entry(at).is_some_and(|entry| Some(entry.last) <= floor) {
+            at += 1;
+        }
+        at
     }
 
     pub(crate) fn entry(&self, at: u64) -> Option<&Arc<Entry<P, T>>> {

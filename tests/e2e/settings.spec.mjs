@@ -163,7 +163,9 @@ async function everywhere(name) {
       [380, 800],
     ]) {
       await page.setViewportSize({ width, height });
-      await page.emulateMedia({ colorScheme });
+      // Colours that fade from one theme to the other have any contrast on the way.
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+      await page.evaluate(() => Promise.all(document.getAnimations().map((one) => one.finished)));
       await page.getByText('Data folder').waitFor();
       if (process.env.SHOTS) {
         await page.screenshot({

@@ -8,6 +8,8 @@ mod analysis; // runs over HTTP: what they tell, paused, cancelled, and what the
 #[cfg(unix)]
 mod analysis_crash; // kill -9 in the middle of a run
 #[cfg(unix)]
+mod analysis_parts; // what is imported in parts is analysed as what is imported at once
+#[cfg(unix)]
 mod analysis_redis; // workers and Redis killed in the middle of a run
 #[cfg(unix)]
 mod analyze_cli; // `chatstats analyze`

@@ -37,7 +37,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 const ALL_HANG: &str = "every worker hangs in a pass; try again after a restart of the program";
 
 /// How long to leave a database alone that refuses (a full disk): then all is tried again.
-const AFTER_FAILURE: Duration = Duration::from_secs(1);
+pub(crate) const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// The dispatcher.
 pub(crate) struct Dispatcher {

@@ -7,6 +7,12 @@
 mod analysis; // runs over HTTP: what they tell, paused, cancelled, and what they find
 #[cfg(unix)]
 mod analysis_crash; // kill -9 in the middle of a run
+#[cfg(target_os = "linux")]
+mod analysis_disk; // the disk is full in the middle of a run
+#[cfg(unix)]
+mod analysis_parts; // what is imported in parts is analysed as what is imported at once
+#[cfg(unix)]
+mod analysis_redis; // workers and Redis killed in the middle of a run
 #[cfg(unix)]
 mod analyze_cli; // `chatstats analyze`
 #[cfg(unix)]

@@ -98,6 +98,16 @@ impl Redis {
         self.answers();
     }
 
+    /// Starts it again without its data, at the same address.
+    ///
+    /// # Panics
+    ///
+    /// As [`Redis::start`].
+    pub fn start_empty(&mut self) {
+        self.dir = TempDir::with_prefix("chatstats-redis-").expect("a folder");
+        self.start_again();
+    }
+
     fn answers(&mut self) {
         eventually("an answer of redis-server", || {
             assert_eq!(

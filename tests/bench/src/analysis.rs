@@ -17,7 +17,7 @@ use crate::Options;
 use crate::report::{Goal, Report};
 
 /// Messages of a conversation: what people write between two long pauses, about.
-const MESSAGES_EACH: usize = 20;
+pub(crate) const MESSAGES_EACH: usize = 20;
 
 /// Chats that the conversations are spread over.
 const CHATS: usize = 25;
@@ -142,7 +142,8 @@ async fn timed(analysis: &Analysis, bus: &Bus) -> Result<(f64, Run)> {
     Ok((seconds, analysis.get(run.id).await?))
 }
 
-fn fill(store: &Store, conversations: usize) -> Result<()> {
+/// Stores so many conversations, all of them sealed.
+pub(crate) fn fill(store: &Store, conversations: usize) -> Result<()> {
     let all: Vec<usize> = (0..conversations * MESSAGES_EACH).collect();
     for some in all.chunks(STORED_AT_ONCE) {
         let some = some.to_vec();

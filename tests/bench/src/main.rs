@@ -7,6 +7,7 @@ mod analysis;
 mod corpus;
 mod history;
 mod import;
+mod live;
 mod posts;
 mod program;
 mod queries;
@@ -33,7 +34,7 @@ pub(crate) struct Options {
     /// Rounds of each import, of which the median counts
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// Only these parts: import, history, queries, start, posts, analysis
+    /// Only these parts: import, history, queries, start, posts, analysis, live
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// The headless program
@@ -76,6 +77,9 @@ fn main() -> Result<()> {
     }
     if options.wants("analysis") {
         analysis::measure(&options, &mut report).context("measure analysis")?;
+    }
+    if options.wants("live") {
+        live::measure(&options, &mut report).context("measure live messages beside analysis")?;
     }
     report.write(&options.out)
 }

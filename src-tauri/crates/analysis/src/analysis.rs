@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::commitments::Changed;
-use crate::dispatch::Dispatcher;
+use crate::dispatch::{self, Dispatcher};
 use crate::execute::in_order;
 use crate::requests::{self, Asked};
 use crate::settings::Settings;
@@ -502,12 +502,20 @@ impl Inner {
         self.seed(run.id, selections, true).await;
     }
 
+    /// Seeds a run, however often the database refuses (a full disk).
     async fn seed(&self, id: RunId, selections: Vec<(TaskLane, Selection)>, is_recovery: bool) {
-        match seed::seed(self, id, selections, is_recovery).await {
-            Ok(()) | Err(StoreError::Closed) => {}
-            Err(error) => {
-                tracing::error!(%error, run.id = %id, "a run could not be seeded; the next start goes on with it")
+        let mut is_recovery = is_recovery;
+        loop {
+            match seed::seed(self, id, selections.clone(), is_recovery).await {
+                Ok(()) | Err(StoreError::Closed) => return,
+                Err(error) => {
+                    tracing::error!(%error, run.id = %id, "a run could not be seeded; it is tried again")
+                }
             }
+            // Some of it may be told and written down by now.
+            is_recovery = true;
+            let pause = tokio::time::sleep(dispatch::AFTER_FAILURE);
+            tokio::select! { () = pause => {}, () = self.shutdown.cancelled() => return }
         }
     }
 

@@ -64,8 +64,8 @@ pub(crate) async fn keep(inner: Arc<Inner>) {
     else {
         return;
     };
-    let looked = look_through_all(&inner, pass).await;
-    log(looked);
+    // At the start: results may have been stored just before the program ended.
+    log(renew(&inner, pass).await);
     loop {
         tokio::select! {
             () = inner.changed.rang.notified() => {}
@@ -80,20 +80,6 @@ pub(crate) async fn keep(inner: Arc<Inner>) {
     }
 }
 
-/// At the start: results may have been stored just before the program ended.
-async fn look_through_all(inner: &Inner, pass: &'static dyn Pass) -> Result<(), StoreError> {
-    let mark = inner.store.read(|reader| reader.mark(MARK)).await?;
-    let since = mark.and_then(|mark| mark.parse().ok()).unwrap_or(0);
-    let (chats, _) = inner
-        .store
-        .read(move |reader| reader.chats_with_results_since(since))
-        .await?;
-    for chat in chats {
-        inner.changed.add(chat);
-    }
-    renew(inner, pass).await
-}
-
 /// The name under which the database keeps up to which result the commitments are.
 const MARK: &str = "commitments_from_results";
 
@@ -102,15 +88,25 @@ async fn renew(inner: &Inner, pass: &'static dyn Pass) -> Result<(), StoreError>
         name: pass.name().to_owned(),
         version: pass.version(),
     };
-    // Before the chats are read: what is stored while they are comes again at the next start, and changes nothing.
-    let (_, newest) = inner
+    // The rows say which chats lag behind, also when the last attempt failed, or the program ended before one. What is
+    // stored while they are looked at comes again, and changes nothing.
+    let (lagging, newest) = inner
         .store
-        .read(|reader| reader.chats_with_results_since(i64::MAX))
+        .read(|reader| {
+            let mark = reader.mark(MARK)?.and_then(|mark| mark.parse().ok());
+            reader.chats_with_results_since(mark.unwrap_or(0))
+        })
         .await?;
-    let chats = inner.changed.take();
+    // A chat may have changed without a result: a conversation is gone, or became part of another.
+    let mut chats = inner.changed.take();
+    chats.extend(lagging);
     let is_some = !chats.is_empty();
-    for chat in chats {
-        renew_chat(inner, chat, version.clone()).await?;
+    while let Some(chat) = chats.first().copied() {
+        if let Err(error) = renew_chat(inner, chat, version.clone()).await {
+            chats.into_iter().for_each(|chat| inner.changed.add(chat));
+            return Err(error);
+        }
+        chats.pop_first();
     }
     let now = inner.settings.now();
     inner

@@ -7,6 +7,7 @@ use std::time::Duration;
 use chatstats_model::{RunId, TaskId, Timestamp};
 use chatstats_store::{Claimed, Ending, Finished, Lane, Settled, StoreError, TaskLane};
 use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio::time::Instant;
 
 use crate::analysis::{Inner, lanes};
 use crate::backoff;
@@ -32,8 +33,11 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The longest until rows are looked at again: tasks that were lent are claimed by others, and clocks are set.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
+/// Why a task fails that no worker is left for.
+const ALL_HANG: &str = "every worker hangs in a pass; try again after a restart of the program";
+
 /// How long to leave a database alone that refuses (a full disk): then all is tried again.
-const AFTER_FAILURE: Duration = Duration::from_secs(1);
+pub(crate) const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// The dispatcher.
 pub(crate) struct Dispatcher {
@@ -43,6 +47,8 @@ pub(crate) struct Dispatcher {
     outcomes: UnboundedReceiver<Finished>,
     /// Ended, and not written down yet.
     ended: Vec<Finished>,
+    /// When workers are looked after next.
+    look_at: Instant,
 }
 
 impl Dispatcher {
@@ -60,6 +66,7 @@ impl Dispatcher {
             pools,
             outcomes,
             ended: Vec::new(),
+            look_at: Instant::now() + LOOK_EVERY,
         })
     }
 
@@ -116,6 +123,10 @@ impl Dispatcher {
         if !self.ended.is_empty() {
             self.settle().await?;
         }
+        // Also while there is always something else to do: one worker that hangs is a part of all there are.
+        if self.look_at <= Instant::now() {
+            self.look_after();
+        }
         let handed_out = self.hand_out().await?;
         if handed_out {
             return Ok(());
@@ -125,7 +136,8 @@ impl Dispatcher {
 
     async fn wait(&mut self) -> Result<(), StoreError> {
         let due = self.next_due().await?;
-        let is_busy = self.out() > 0;
+        let look_at = self.look_at;
+        let is_watched = self.out() > 0 || self.pools.iter().any(|(_, _, pool)| pool.is_lost());
         tokio::select! {
             () = self.inner.shutdown.cancelled() => {}
             () = self.inner.wake.notified() => {}
@@ -134,7 +146,7 @@ impl Dispatcher {
                 self.gather().await;
             }
             () = tokio::time::sleep(due) => self.take_back().await?,
-            () = tokio::time::sleep(LOOK_EVERY), if is_busy => self.look_after().await?,
+            () = tokio::time::sleep_until(look_at), if is_watched => {}
         }
         Ok(())
     }
@@ -146,7 +158,7 @@ impl Dispatcher {
 
     /// A few more endings, if they come soon: one step of the writer for all of them.
     async fn gather(&mut self) {
-        let until = tokio::time::Instant::now() + GATHER;
+        let until = Instant::now() + GATHER;
         while self.ended.len() < SETTLED_AT_ONCE.min(self.ended.len() + self.out()) {
             match tokio::time::timeout_at(until, self.outcomes.recv()).await {
                 Ok(Some(finished)) => self.ended.push(finished),
@@ -171,6 +183,13 @@ impl Dispatcher {
     async fn hand_out(&mut self) -> Result<bool, StoreError> {
         let mut some = false;
         for (lane, workers, pool) in &self.pools {
+            if pool.is_lost() {
+                let lost = claim(&self.inner, *lane, SETTLED_AT_ONCE).await?;
+                some |= !lost.is_empty();
+                self.ended
+                    .extend(lost.iter().map(|task| given_up(&self.inner, task)));
+                continue;
+            }
             // Ahead, so that no worker that computes waits for the writer. One that waits anyway need not have it.
             let ahead = match lane {
                 TaskLane::Compute => workers * AHEAD_PER_WORKER,
@@ -207,36 +226,7 @@ impl Dispatcher {
             .await?;
         // Only now: if the write failed, the same endings are written down at the next turn.
         self.ended.drain(..count);
-        self.tell(&settled).await
-    }
-
-    async fn tell(&self, settled: &[Settled]) -> Result<(), StoreError> {
-        for one in settled {
-            self.inner.voice.task(one);
-        }
-        self.inner.counted(settled);
-        let runs: HashSet<RunId> = settled.iter().filter_map(|one| one.run_id).collect();
-        for id in runs {
-            let Some((run, _)) = self.inner.store.read(move |reader| reader.run(id)).await? else {
-                continue;
-            };
-            if run.finished_at.is_some() {
-                self.end(id);
-            } else if self.inner.voice.is_progress_due(id) {
-                self.inner.voice.run_progress(&run, self.inner.settings.now());
-            }
-        }
-        Ok(())
-    }
-
-    /// In a task of its own: while Redis is away the end of a run waits, and nothing else does.
-    fn end(&self, id: RunId) {
-        let inner = self.inner.clone();
-        self.inner.tasks.spawn(async move {
-            if let Err(error) = seed::end_if_over(&inner, id, false).await {
-                tracing::error!(%error, run.id = %id, "the end of a run was not written down; the next start tells it");
-            }
-        });
+        tell(&self.inner, &settled).await
     }
 
     /// Takes back what workers that are gone had.
@@ -247,11 +237,12 @@ impl Dispatcher {
             .store
             .write(Lane::Bulk, 0, move |write| write.take_back_tasks(now))
             .await?;
-        self.tell(&settled).await
+        tell(&self.inner, &settled).await
     }
 
-    /// Gives up workers that hang.
-    async fn look_after(&mut self) -> Result<(), StoreError> {
+    /// Gives up workers that hang, and with the last of them what waits for one.
+    fn look_after(&mut self) {
+        self.look_at = Instant::now() + LOOK_EVERY;
         for (lane, _, pool) in &mut self.pools {
             let longest = self.inner.settings.time_max_of(*lane);
             for task in pool.give_up(longest) {
@@ -260,9 +251,49 @@ impl Dispatcher {
                 self.ended
                     .push(failed(&self.inner, (task.id, task.attempt), error, Again::Yes));
             }
+            if pool.is_lost() {
+                let waiting = pool.take_back();
+                tracing::error!(waiting = waiting.len(), "{ALL_HANG}");
+                self.ended
+                    .extend(waiting.iter().map(|task| given_up(&self.inner, task)));
+            }
         }
-        Ok(())
     }
+}
+
+/// The end of a task that no worker is left for: its run is to end, and another try would wait for ever.
+fn given_up(inner: &Inner, task: &Claimed) -> Finished {
+    failed(inner, (task.id, task.attempt), ALL_HANG.to_owned(), Again::No)
+}
+
+/// Tells how tasks ended, and of the runs that go on or end with them.
+pub(crate) async fn tell(inner: &Arc<Inner>, settled: &[Settled]) -> Result<(), StoreError> {
+    for one in settled {
+        inner.voice.task(one);
+    }
+    inner.counted(settled);
+    let runs: HashSet<RunId> = settled.iter().filter_map(|one| one.run_id).collect();
+    for id in runs {
+        let Some((run, _)) = inner.store.read(move |reader| reader.run(id)).await? else {
+            continue;
+        };
+        if run.finished_at.is_some() {
+            end(inner, id);
+        } else if inner.voice.is_progress_due(id) {
+            inner.voice.run_progress(&run, inner.settings.now());
+        }
+    }
+    Ok(())
+}
+
+/// In a task of its own: while Redis is away the end of a run waits, and nothing else does.
+fn end(inner: &Arc<Inner>, id: RunId) {
+    let of_task = inner.clone();
+    inner.tasks.spawn(async move {
+        if let Err(error) = seed::end_if_over(&of_task, id, false).await {
+            tracing::error!(%error, run.id = %id, "the end of a run was not written down; the next start tells it");
+        }
+    });
 }
 
 async fn claim(inner: &Inner, lane: TaskLane, limit: usize) -> Result<Vec<Claimed>, StoreError> {

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use chatstats_store::{Claimed, Finished};
 use tokio::sync::mpsc;
 
-/// Threads given up at most: each hangs in a pass and may use a processor for ever. Then no more are replaced.
-const GIVEN_UP_MAX: usize = 8;
+/// Threads that hang at a time, at most: each may use a processor for ever. Beyond that none is replaced until one ends.
+const HANGING_MAX: usize = 8;
 
 /// What a worker does with a task: everything but the bookkeeping.
 pub(crate) type Job = Arc<dyn Fn(&Claimed) -> Finished + Send + Sync>;
@@ -19,7 +19,7 @@ pub(crate) type Job = Arc<dyn Fn(&Claimed) -> Finished + Send + Sync>;
 pub(crate) struct Pool {
     shared: Arc<Shared>,
     threads: Vec<Worker>,
-    given_up: usize,
+    workers: usize,
 }
 
 struct Worker {
@@ -42,6 +42,8 @@ struct Shared {
     queue: Mutex<Queue>,
     /// Tasks that were handed over and have not ended.
     out: AtomicUsize,
+    /// Threads that were given up and have not ended.
+    hanging: AtomicUsize,
     arrived: Condvar,
     finished: mpsc::UnboundedSender<Finished>,
 }
@@ -64,11 +66,12 @@ impl Pool {
                 job,
                 queue: Mutex::default(),
                 out: AtomicUsize::new(0),
+                hanging: AtomicUsize::new(0),
                 arrived: Condvar::new(),
                 finished,
             }),
             threads: Vec::new(),
-            given_up: 0,
+            workers,
         };
         for _ in 0..workers {
             pool.add()?;
@@ -98,7 +101,20 @@ impl Pool {
         self.shared.lock().tasks.len()
     }
 
-    /// Gives up workers that have had a task for longer than `longest`, and returns their tasks.
+    /// Whether all workers hang, and so many do that none is replaced: what is handed over now would never begin.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.workers > 0 && self.threads.is_empty()
+    }
+
+    /// Takes back what no worker has taken.
+    pub(crate) fn take_back(&self) -> Vec<Claimed> {
+        let tasks = std::mem::take(&mut self.shared.lock().tasks);
+        self.shared.out.fetch_sub(tasks.len(), Ordering::Relaxed);
+        tasks.into()
+    }
+
+    /// Gives up workers that have had a task for longer than `longest`, and returns their tasks. Others take their
+    /// places, as far as may be.
     pub(crate) fn give_up(&mut self, longest: Duration) -> Vec<Claimed> {
         let mut lost = Vec::new();
         let mut index = 0;
@@ -111,14 +127,14 @@ impl Pool {
                 continue;
             };
             in_hand.is_given_up = true;
+            self.shared.hanging.fetch_add(1, Ordering::Relaxed);
             drop(in_hand);
             lost.push(task);
             self.shared.out.fetch_sub(1, Ordering::Relaxed);
             // Its thread cannot be ended; it ends by itself if the pass ever does.
             drop(self.threads.swap_remove(index));
-            self.given_up += 1;
-            self.replace();
         }
+        self.replace();
         lost
     }
 
@@ -138,13 +154,12 @@ impl Pool {
     }
 
     fn replace(&mut self) {
-        if self.given_up > GIVEN_UP_MAX {
-            tracing::error!(
-                given_up = self.given_up,
-                "too many passes hang: their workers are not replaced any more"
-            );
-        } else if let Err(error) = self.add() {
-            tracing::error!(%error, "a worker that hangs could not be replaced");
+        while self.threads.len() < self.workers && self.shared.hanging.load(Ordering::Relaxed) <= HANGING_MAX
+        {
+            if let Err(error) = self.add() {
+                tracing::error!(%error, "a worker that hangs could not be replaced");
+                return;
+            }
         }
     }
 
@@ -192,7 +207,9 @@ fn work(shared: &Shared, slot: &Slot) {
         let mut in_hand = slot.lock();
         in_hand.task = None;
         if in_hand.is_given_up {
-            return; // Somebody else has its place, and its task.
+            // Somebody else has its place, and its task.
+            shared.hanging.fetch_sub(1, Ordering::Relaxed);
+            return;
         }
         drop(in_hand);
         let is_gone = shared.finished.send(finished).is_err();

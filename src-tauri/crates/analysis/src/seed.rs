@@ -71,6 +71,10 @@ pub(crate) async fn end_if_over(inner: &Inner, id: RunId, is_recovery: bool) -> 
     if run.finished_at.is_none() || announced == Announced::Complete {
         return Ok(());
     }
+    // Stopped before its start was told: whoever seeds it tells that first, and then comes here.
+    if announced < Announced::Seeded {
+        return Ok(());
+    }
     if !(is_recovery && inner.voice.was_told(&run, "run_complete").await) {
         inner.voice.run_complete(&run, inner.settings.now()).await;
     }

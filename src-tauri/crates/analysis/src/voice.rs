@@ -26,10 +26,18 @@ const LOOK_BACK_PAGE: usize = 1_000;
 /// Tells of runs and tasks.
 pub(crate) struct Voice {
     bus: Bus,
-    /// Runs that were told of, and when the last time was.
-    progress: Mutex<HashMap<RunId, Instant>>,
+    /// Runs of this start that were told of: a few bytes for each.
+    progress: Mutex<HashMap<RunId, Progress>>,
     /// Events that could not be told since the last one that could.
     unsaid: AtomicU64,
+}
+
+/// What was told of a run.
+enum Progress {
+    /// How far it is, and when that was.
+    At(Instant),
+    /// Its end is told, or about to be.
+    Over,
 }
 
 impl Voice {
@@ -73,20 +81,27 @@ impl Voice {
 
     /// Whether it is time to tell how far a run is.
     pub(crate) fn is_progress_due(&self, run: RunId) -> bool {
-        self.progress()
-            .get(&run)
-            .is_none_or(|last| last.elapsed() >= PROGRESS_EVERY)
+        match self.progress().get(&run) {
+            None => true,
+            Some(Progress::At(last)) => last.elapsed() >= PROGRESS_EVERY,
+            Some(Progress::Over) => false,
+        }
     }
 
-    /// How far a run is.
+    /// How far a run is. Nothing if its end is told: whoever stops a run does so while others settle its tasks.
     pub(crate) fn run_progress(&self, run: &Run, now: Timestamp) {
-        self.progress().insert(run.id, Instant::now());
+        let mut progress = self.progress();
+        if matches!(progress.get(&run.id), Some(Progress::Over)) {
+            return;
+        }
+        progress.insert(run.id, Progress::At(Instant::now()));
+        // Under the lock, so that it comes before the end or not at all.
         self.say(scope(run), "analysis_completed", progress_data(run, now));
     }
 
     /// That a run has ended: how far it got, for the last time, and then that it is over.
     pub(crate) async fn run_complete(&self, run: &Run, now: Timestamp) {
-        self.progress().remove(&run.id);
+        self.progress().insert(run.id, Progress::Over);
         self.say_surely(scope(run), "analysis_completed", progress_data(run, now))
             .await;
         let mut data = json!({
@@ -185,7 +200,7 @@ impl Voice {
         }
     }
 
-    fn progress(&self) -> MutexGuard<'_, HashMap<RunId, Instant>> {
+    fn progress(&self) -> MutexGuard<'_, HashMap<RunId, Progress>> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -44,7 +44,7 @@ pub(crate) async fn lend(inner: Arc<Inner>, finished: UnboundedSender<Finished>)
     }
 }
 
-async fn lend_on(inner: &Inner, queue: &WorkQueue, anybody: &Notify) {
+async fn lend_on(inner: &Arc<Inner>, queue: &WorkQueue, anybody: &Notify) {
     let mut empty_since = None;
     loop {
         let workers = queue.takers(THERE_MAX).await.unwrap_or(0);
@@ -165,7 +165,7 @@ async fn submit(inner: &Inner, task: &Claimed) -> Result<Option<chatstats_bus::S
 }
 
 /// Redis that was emptied has forgotten what was lent: nothing is in the queue, and nothing will be answered.
-async fn take_back_lost(inner: &Inner, empty_since: &mut Option<Instant>) -> Result<(), LendError> {
+async fn take_back_lost(inner: &Arc<Inner>, empty_since: &mut Option<Instant>) -> Result<(), LendError> {
     let is_empty = inner.bus.len(&StreamKey::new(TASKS)?).await? == 0;
     let is_lent = inner.store.read(|reader| reader.has_tasks_of(LENT)).await?;
     if !(is_empty && is_lent) {
@@ -189,7 +189,8 @@ async fn take_back_lost(inner: &Inner, empty_since: &mut Option<Instant>) -> Res
             "tasks that were lent are lost; they are tried again"
         );
     }
-    inner.voice.tasks(&settled);
+    // One that was in its last try is dead, and its run may have ended with it.
+    dispatch::tell(inner, &settled).await?;
     inner.wake.notify_one();
     Ok(())
 }

@@ -42,6 +42,47 @@ async fn a_run_that_is_stopped_ends_once_and_its_counts_add_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_stopped_while_its_tasks_end_is_told_of_no_more_after_its_end() {
+    const RUNS: u32 = 40;
+    let world = World::with(60).await;
+    let pass = told("a", |_, _| Does::Well);
+    let analysis = world.start("one", &[pass]).await;
+    let mut events = world.listen().await;
+    let mut runs = Vec::new();
+    let mut stopped = 0;
+    for number in 0..RUNS {
+        let before = pass.all_tries();
+        let run = analysis.run(of_kind(RunKind::Historic)).await.expect("accepted");
+        // From before the first task ends to about the last one.
+        while pass.all_tries() < before + number * 60 / RUNS {
+            tokio::task::yield_now().await;
+        }
+        analysis.cancel(run.id).await.expect("stopped");
+        let row = world.ended(&mut events, run.id).await;
+        assert_eq!(row.success + row.failed, row.total, "{row:?}");
+        assert_eq!(row.processing, 0, "{row:?}");
+        stopped += usize::from(row.state == RunState::Cancelled);
+        runs.push(row);
+    }
+    assert!(stopped > 0, "every run was over before it was stopped");
+    analysis.shutdown().await;
+    let all = world.events().await;
+    for row in runs {
+        let of_run = |event: &&crate::world::Event| get(event, "run_id") == Some(&row.id.to_string());
+        let told: Vec<_> = all.iter().filter(of_run).collect();
+        let ends = told.iter().filter(|event| is(event, "run_complete", row.id));
+        assert_eq!(ends.count(), 1);
+        let last = told.last().expect("some");
+        assert!(is(last, "run_complete", row.id), "after its end: {last:?}");
+        // How far it got for the last time, and the row, say the same.
+        let before = told.iter().rfind(|event| is(event, "analysis_completed", row.id));
+        let before = before.expect("told before the end");
+        let counts = (number(before, "success"), number(before, "failed"));
+        assert_eq!(counts, (row.success, row.failed));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_task_of_a_paused_run_starts_and_others_do() {
     let world = World::with(200).await;
     let mut events = world.listen().await;

@@ -2,6 +2,7 @@
 //!
 //! - `whole`: a run from its first event to its last; what a second one finds to do
 //! - `failures`: passes that panic, hang, and fail by chance; dead letters
+//! - `chance`: ten thousand conversations, and all of these at once
 //! - `restarts`: what a start takes up from the one before
 //! - `control`: cancel, pause, priorities
 //! - `remote`: workers elsewhere, over a real Redis
@@ -9,6 +10,7 @@
 //! - `live`: one that is open is analysed while it grows
 //! - `switches`: passes switched off and on
 
+mod chance;
 mod control;
 mod failures;
 mod live;

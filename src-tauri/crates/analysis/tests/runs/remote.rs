@@ -5,7 +5,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use chatstats_analysis::{WorkerSettings, work};
+use chatstats_model::{RunKind, Timestamp};
 use chatstats_passes::Pass;
+use chatstats_store::{ATTEMPTS_MAX, Lane, NewRun, TaskLane};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -213,5 +215,42 @@ async fn redis_may_be_killed_in_the_middle_with_its_data_and_without() {
             .count(),
         1
     );
+    world.bus.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_is_lost_in_its_last_try_ends_its_run() {
+    let redis = Redis::start();
+    let world = World::with_redis(&redis.url(), 1).await;
+    let mut events = world.listen().await;
+    let now = world.now();
+    let until = Timestamp::from_micros(now.as_micros() + 3_600_000_000).expect("in range");
+    let conversation = world.sealed().await[0];
+    // Lent again and again, and lost with the Redis that was emptied: nothing is in the queue.
+    let run = world.store.write(Lane::Bulk, 0, move |write| {
+        let new = NewRun {
+            kind: RunKind::Conversation,
+            chats: Vec::new(),
+            passes: vec!["a".to_owned()],
+        };
+        let run = write.create_run(&new, now)?;
+        write.seed_conversation(run, TaskLane::Compute, conversation, 1, now)?;
+        write.count_run(run)?;
+        write.open_run(run, now)?;
+        for _ in 1..ATTEMPTS_MAX {
+            write.claim_tasks(TaskLane::Compute, "lent", 1, until, now)?;
+            write.take_back_tasks_of("lent", now)?;
+        }
+        let last = write.claim_tasks(TaskLane::Compute, "lent", 1, until, now)?;
+        assert_eq!(last[0].attempt, ATTEMPTS_MAX);
+        Ok(run)
+    });
+    let run = run.await.expect("written");
+    let pass = told("a", |_, _| Does::Well);
+    let analysis = world.start("one", &[pass]).await;
+    let run = world.ended(&mut events, run).await;
+    assert_eq!((run.total, run.success, run.failed), (1, 0, 1));
+    assert_eq!(pass.all_tries(), 0);
+    analysis.shutdown().await;
     world.bus.shutdown().await;
 }

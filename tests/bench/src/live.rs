@@ -1,0 +1,177 @@
+//! Live messages beside analysis: from a post to its frame at a client, with and without a run at full speed.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Write};
+use std::sync::mpsc::{self, Receiver};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use chatstats_store::Store;
+use serde_json::Value;
+
+use crate::Options;
+use crate::analysis::{MESSAGES_EACH, fill};
+use crate::program::{Answer, Program};
+use crate::report::{Goal, Report};
+
+/// Pairs of one measurement without a run and one with it; medians of each count.
+const PAIRS: usize = 7;
+
+/// Posts of one measurement, and the time from one to the next.
+const POSTS: usize = 400;
+const PACE: Duration = Duration::from_millis(5);
+
+/// How long a frame may take before the measurement is given up.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(crate) fn measure(options: &Options, report: &mut Report) -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let store = Store::open(dir.path())?;
+    fill(&store, options.stored / MESSAGES_EACH).context("fill a database")?;
+    drop(store);
+    std::fs::write(dir.path().join("config.toml"), "analyse_on_seal = false\n")?;
+    let program = Program::start(&options.program, dir.path())?;
+    let mut live = Live::open(&program)?;
+    let (mut quiet, mut busy, mut told) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..PAIRS {
+        quiet.push(live.p99_ms()?);
+        let run = Run::start(&program)?;
+        let started = Instant::now();
+        busy.push(live.p99_ms()?);
+        told.push(run.stop(&program)? as f64 / started.elapsed().as_secs_f64());
+    }
+    let (quiet_ms, busy_ms) = (median(quiet), median(busy));
+    report.add("post to frame, p99, nothing else", quiet_ms, "ms", Goal::None);
+    report.add("post to frame, p99, during a run", busy_ms, "ms", Goal::None);
+    report.add(
+        "post to frame, p99: a run's share",
+        busy_ms / quiet_ms,
+        "",
+        Goal::AtMost(1.25),
+    );
+    report.add("progress events of a run", median(told), "1/s", Goal::AtMost(5.0));
+    Ok(())
+}
+
+/// A chat that is posted to and followed.
+struct Live<'p> {
+    program: &'p Program,
+    poster: BufReader<std::net::TcpStream>,
+    arrived: Receiver<(usize, Instant)>,
+    next: usize,
+}
+
+impl<'p> Live<'p> {
+    fn open(program: &'p Program) -> Result<Self> {
+        let answer: Value = serde_json::from_str(&program.post("/api/live-sync/messages", &body(0))?)?;
+        let path = format!("/api/live-sync/stream/chat/{}/messages", answer["chat_id"]);
+        let mut stream = program.connect()?;
+        stream.write_all(program.head("GET", &path, 0).as_bytes())?;
+        let mut lines = BufReader::new(stream).lines();
+        // All that was there before has been told by then.
+        while lines.next().context("a stream")?? != "event: ready" {}
+        let (tell, arrived) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in lines.map_while(std::io::Result::ok) {
+                let now = Instant::now();
+                for number in numbers(&line) {
+                    let _nobody_waits = tell.send((number, now));
+                }
+            }
+        });
+        Ok(Self {
+            program,
+            poster: BufReader::new(program.connect()?),
+            arrived,
+            next: 1,
+        })
+    }
+
+    /// The time that 99 of 100 posts take at most, from before the request is sent to the frame.
+    fn p99_ms(&mut self) -> Result<f64> {
+        let mut sent = BTreeMap::new();
+        let started = Instant::now();
+        for number in 0..POSTS {
+            let due = started + PACE * number as u32;
+            std::thread::sleep(due.saturating_duration_since(Instant::now())); // the pace is what is measured at
+            let body = body(self.next);
+            let request = self.program.head("POST", "/api/live-sync/messages", body.len()) + &body;
+            sent.insert(self.next, Instant::now());
+            self.next += 1;
+            self.poster.get_mut().write_all(request.as_bytes())?;
+            let answer = Answer::read(&mut self.poster)?;
+            ensure!(answer.head.starts_with("HTTP/1.1 200"), "{}", answer.head);
+        }
+        let mut took_ms = Vec::with_capacity(POSTS);
+        while !sent.is_empty() {
+            let (number, at) = self.arrived.recv_timeout(PATIENCE)?;
+            let since = sent.remove(&number).context("a frame that comes once")?;
+            took_ms.push((at - since).as_secs_f64() * 1e3);
+        }
+        took_ms.sort_by(f64::total_cmp);
+        Ok(took_ms[POSTS * 99 / 100])
+    }
+}
+
+/// A run over everything, anew.
+struct Run(String);
+
+impl Run {
+    fn start(program: &Program) -> Result<Self> {
+        let run = program.post("/api/analysis/runs", r#"{"kind":"historic"}"#)?;
+        let id = serde_json::from_str::<Value>(&run)?["id"].to_string();
+        let run = Run(id);
+        program.until(|| Ok(run.row(program)?["success"].as_u64() > Some(0)))?;
+        Ok(run)
+    }
+
+    /// Stops it, and answers how often it told how far it was.
+    fn stop(&self, program: &Program) -> Result<usize> {
+        let row = self.row(program)?;
+        ensure!(
+            row["finished_at"].is_null(),
+            "store more: the run was over too early"
+        );
+        program.post(&format!("/api/analysis/runs/{}/cancel", self.0), "")?;
+        program.until(|| Ok(!self.row(program)?["finished_at"].is_null()))?;
+        let mut from = "-".to_owned();
+        let mut told = 0;
+        // A page says how far it looked, whether or not it found any.
+        loop {
+            let path = format!(
+                "/api/bus/streams/task_events:analysis/entries?type=analysis_completed&run_id={}&count=1000&from={from}",
+                self.0
+            );
+            let page: Value = serde_json::from_str(&program.get(&path)?)?;
+            told += page["entries"].as_array().map_or(0, Vec::len);
+            match page["next"].as_str() {
+                Some(next) => from = format!("({next}"),
+                None => return Ok(told),
+            }
+        }
+    }
+
+    fn row(&self, program: &Program) -> Result<Value> {
+        let row = program.get(&format!("/api/analysis/runs/{}", self.0))?;
+        Ok(serde_json::from_str(&row)?)
+    }
+}
+
+fn body(number: usize) -> String {
+    let (minute, second) = (number / 60 % 60, number % 60);
+    format!(
+        r#"{{"source":"bench","chat":{{"key":"live","title":"live"}},"messages":[{{"key":"k{number}","sender":{{"key":"p","name":"P"}},"content":"live-{number}-","timestamp":"2024-01-01T00:{minute:02}:{second:02}Z"}}]}}"#
+    )
+}
+
+/// The numbers of the messages in a line of the stream.
+fn numbers(line: &str) -> impl Iterator<Item = usize> {
+    line.split("live-")
+        .skip(1)
+        .filter_map(|rest| rest.split('-').next()?.parse().ok())
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}

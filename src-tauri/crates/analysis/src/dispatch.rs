@@ -21,8 +21,9 @@ use crate::seed;
 /// more important one does not wait long.
 const AHEAD_PER_WORKER: usize = 32;
 
-/// Endings written down in one step of the writer.
-const SETTLED_AT_ONCE: usize = 128;
+/// Endings written down in one step of the writer: a message that arrives meanwhile waits for the whole step, so it is a
+/// few milliseconds long.
+const SETTLED_AT_ONCE: usize = 16;
 
 /// How long endings may be gathered before they are written down, while others are still running.
 const GATHER: Duration = Duration::from_millis(20);

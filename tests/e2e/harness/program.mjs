@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -14,11 +14,12 @@ export class Program {
   #child;
   #log = '';
 
-  /** Starts it on a free port; with a Redis if its address is given. */
-  static async start({ redisUrl } = {}) {
+  /** Starts it on a free port; with a Redis if its address is given, and with the text of a `config.toml`. */
+  static async start({ redisUrl, config } = {}) {
     const program = new Program();
     program.redisUrl = redisUrl;
     program.dataDir = await mkdtemp(join(tmpdir(), 'chatstats-e2e-'));
+    if (config) await writeFile(join(program.dataDir, 'config.toml'), config);
     await program.up('127.0.0.1:0');
     return program;
   }
@@ -53,6 +54,13 @@ export class Program {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const gone = once(this.#child, 'exit');
     this.#child.kill('SIGTERM');
+    await gone;
+  }
+
+  /** Ends it as a crash would. */
+  async kill() {
+    const gone = once(this.#child, 'exit');
+    this.#child.kill('SIGKILL');
     await gone;
   }
 

@@ -129,7 +129,8 @@ impl Dispatcher {
             self.look_after();
         }
         let handed_out = self.hand_out().await?;
-        if handed_out {
+        // More ended than is written down in one step: nothing need happen for the rest to be.
+        if handed_out || !self.ended.is_empty() {
             return Ok(());
         }
         self.wait().await

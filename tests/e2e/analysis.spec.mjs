@@ -159,6 +159,7 @@ test('the views are in order in light and dark', async () => {
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
     for (const path of ['/analysis', '/analysis/tasks', '/analysis/passes']) {
       await visit(page, program, path);
+      await page.getByRole('heading', { name: 'Analysis' }).waitFor();
       await page.locator('.skeleton').waitFor({ state: 'detached' });
       assert.deepEqual(await violations(page), [], `${path} ${colorScheme}`);
     }

@@ -2,7 +2,7 @@
 // a crash under the open page, and its dead letters are tried again.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { launch, open, violations, visit } from './harness/browser.mjs';
+import { atRest, launch, open, violations, visit } from './harness/browser.mjs';
 import { Model } from './harness/model.mjs';
 import { history, Program } from './harness/program.mjs';
 
@@ -161,6 +161,7 @@ test('the views are in order in light and dark', async () => {
       await visit(page, program, path);
       await page.getByRole('heading', { name: 'Analysis' }).waitFor();
       await page.locator('.skeleton').waitFor({ state: 'detached' });
+      await atRest(page);
       assert.deepEqual(await violations(page), [], `${path} ${colorScheme}`);
     }
   }

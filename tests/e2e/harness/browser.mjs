@@ -33,6 +33,19 @@ export async function visit(page, program, path) {
   await page.goto(program.origin + path);
 }
 
+/** Waits until what moves has arrived, but for what moves for ever: colours are judged as they are at rest. */
+export async function atRest(page) {
+  await page.evaluate(() => {
+    const ends = (one) => one.effect?.getComputedTiming().endTime !== Infinity;
+    return Promise.all(
+      document
+        .getAnimations()
+        .filter(ends)
+        .map((one) => one.finished.catch(() => {})),
+    );
+  });
+}
+
 /** What axe finds wrong with the page as it is, one line each. */
 export async function violations(page) {
   // Evaluated by the driver, which the page's policy does not bind.

@@ -3,9 +3,10 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 
 use chatstats_tests::{Home, PATIENCE, Ran, Redis, Server, chatstats, finish};
-use rustix::process::{Pid, kill_process};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 fn event(n: u64) -> Value {
@@ -228,11 +229,36 @@ fn follow_goes_on_over_a_kill_and_a_restart_and_ends_with_an_interrupt() {
         "{told:?}"
     );
     for child in [&all, &some] {
-        kill_process(Pid::from_child(child), rustix::process::Signal::INT).expect("a child");
+        signal(child.id(), Signal::INT);
     }
     assert_eq!(all.wait().expect("a child").code(), Some(0));
     assert_eq!(some.wait().expect("a child").code(), Some(0));
     server.stop();
+}
+
+#[test]
+fn follow_outlives_a_server_that_ends_before_it_has_answered() {
+    let home = Home::new();
+    let server = Server::start(&home);
+    server.client().publish(&(0..10).map(event).collect());
+    signal(server.pid(), Signal::STOP);
+    let mut child = started(&home, &["tail", "-n", "2", "--follow", "--json"]);
+    let lines = lines(&mut child);
+    // By then it waits for an answer; if it is slow it finds nobody there, which is the same to it.
+    std::thread::sleep(Duration::from_millis(500));
+    let addr = server.kill();
+    let server = Server::start_at(&home, addr);
+    assert_eq!(next(&lines, 2), [8, 9]);
+    server.client().publish(&(10..12).map(event).collect());
+    assert_eq!(next(&lines, 2), [10, 11]);
+    signal(child.id(), Signal::INT);
+    assert_eq!(child.wait().expect("a child").code(), Some(0));
+    server.stop();
+}
+
+fn signal(pid: u32, signal: Signal) {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    kill_process(pid.expect("a process"), signal).expect("a process that runs");
 }
 
 fn started(home: &Home, arguments: &[&str]) -> Child {

@@ -1,5 +1,7 @@
 //! Talking to the server that runs: two processes never write one data directory.
 
+use std::io::{self, ErrorKind};
+
 use anyhow::{Context, Result};
 use axum::body::Bytes;
 use chatstats_model::Problem;
@@ -98,6 +100,22 @@ impl Client {
 pub(super) struct Refused {
     pub(super) status: StatusCode,
     detail: String,
+}
+
+/// Whether the server ended, or is about to, before it had answered: the next one may answer.
+pub(super) fn went_away(error: &anyhow::Error) -> bool {
+    let is_closing = |refused: &Refused| refused.status == StatusCode::SERVICE_UNAVAILABLE;
+    let is_cut_off = |cause: &(dyn std::error::Error + 'static)| {
+        cause.is::<hyper::Error>() || cause.downcast_ref().is_some_and(is_nobody_there)
+    };
+    error.downcast_ref().is_some_and(is_closing) || error.chain().any(is_cut_off)
+}
+
+fn is_nobody_there(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset
+    )
 }
 
 /// A part of an address, a name of any bytes.

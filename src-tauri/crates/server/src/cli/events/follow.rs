@@ -21,6 +21,12 @@ use crate::scan::{Wanted, shown};
 /// How long to wait before a server that went away is looked for again: as long as browsers are told to wait.
 const COME_BACK: Duration = Duration::from_millis(crate::sse::frame::RETRY_MS as u64);
 
+/// Says what went wrong with a server that went away, and waits until it may be there again.
+pub(super) async fn come_back(error: &anyhow::Error) {
+    note(&format!("{error:#}; trying again"));
+    tokio::time::sleep(COME_BACK).await;
+}
+
 /// Prints what comes after `last`, for ever.
 ///
 /// # Errors

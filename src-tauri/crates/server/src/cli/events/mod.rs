@@ -11,13 +11,15 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use chatstats_bus::{EVENTS_STREAM, StreamId, StreamKey, StreamKeyError};
+use chatstats_model::StreamEntry;
 use clap::{Args, Subcommand};
 
 use super::DataDirOption;
+use super::client::went_away;
 use super::signal::signal;
 use crate::config::{Config, Overrides};
 use crate::scan::{Stretch, Wanted, high_end, low_end};
-use follow::follow;
+use follow::{come_back, follow};
 use print::Printer;
 pub(super) use source::Source;
 
@@ -142,22 +144,13 @@ impl Tail {
             false => None,
         };
         let work = async {
-            let mut source = Source::open(&config).await?;
-            // Fixed first: what is newer is followed, and comes neither twice nor never.
-            let newest = source.reach(key).await?.newest_id.parse()?;
-            let stretch = Stretch {
-                from: Bound::Unbounded,
-                to: Bound::Included(newest),
-                reverse: true,
-                count: self.count,
+            let (source, newest, newest_first) = loop {
+                match newest(&config, key, &wanted, self.count).await {
+                    // Nothing is printed yet: what follows servers over their ends begins with the next one.
+                    Err(error) if self.follow && went_away(&error) => come_back(&error).await,
+                    begun => break begun?,
+                }
             };
-            let mut newest_first = Vec::new();
-            source
-                .each(key, stretch, &wanted, |entry| {
-                    newest_first.push(entry);
-                    Ok(())
-                })
-                .await?;
             for entry in newest_first.iter().rev() {
                 printer.entry(entry)?;
             }
@@ -171,6 +164,32 @@ impl Tail {
             () = async { match interrupted { Some(signal) => signal.await, None => pending().await } } => Ok(()),
         }
     }
+}
+
+/// The newest `count` of the entries that are wanted, the newest of them first, and up to where was looked.
+async fn newest(
+    config: &Config,
+    key: &StreamKey,
+    wanted: &Wanted,
+    count: usize,
+) -> Result<(Source, StreamId, Vec<StreamEntry>)> {
+    let mut source = Source::open(config).await?;
+    // Fixed first: what is newer is followed, and comes neither twice nor never.
+    let newest = source.reach(key).await?.newest_id.parse()?;
+    let stretch = Stretch {
+        from: Bound::Unbounded,
+        to: Bound::Included(newest),
+        reverse: true,
+        count,
+    };
+    let mut newest_first = Vec::new();
+    source
+        .each(key, stretch, wanted, |entry| {
+            newest_first.push(entry);
+            Ok(())
+        })
+        .await?;
+    Ok((source, newest, newest_first))
 }
 
 impl Range {

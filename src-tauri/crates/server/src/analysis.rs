@@ -84,13 +84,18 @@ pub(crate) fn zone(name: &str) -> Result<TimeZone, String> {
     TimeZone::get(name).map_err(|_| format!("{name:?} is no time zone; it looks like Europe/Berlin"))
 }
 
-/// Reads `workers`.
-pub(crate) fn workers(text: &str) -> Result<usize, String> {
-    let workers = text
-        .parse()
-        .ok()
-        .filter(|workers| (1..=WORKERS_MAX).contains(workers));
-    workers.ok_or_else(|| format!("{text:?} is not a number of threads from 1 to {WORKERS_MAX}"))
+/// Reads `workers`. None here is for those whose work is done elsewhere, if `are_others` can be.
+pub(crate) fn workers(text: &str, are_others: bool) -> Result<usize, String> {
+    let workers = text.parse().ok().filter(|workers| *workers <= WORKERS_MAX);
+    match workers {
+        Some(0) if !are_others => {
+            Err("there are no workers elsewhere without a redis_url, so at least 1 is needed here".to_owned())
+        }
+        Some(workers) => Ok(workers),
+        None => Err(format!(
+            "{text:?} is not a number of threads from 0 to {WORKERS_MAX}"
+        )),
+    }
 }
 
 /// Checks `passes_off`: each is a pass, and none is needed by one that stays on.

@@ -139,6 +139,8 @@ impl Config {
         let zone = sources.pick("time_zone", None, file.time_zone);
         let workers = file.workers.map(|workers| workers.to_string());
         let workers = sources.pick("workers", None, workers);
+        let redis_url = sources.pick("redis_url", flags.redis_url, file.redis_url);
+        let are_others = redis_url.is_some();
         let in_file = |key: &str| format!("{}, {key}", path.display());
         Ok(Self {
             listen,
@@ -152,13 +154,15 @@ impl Config {
                     place: in_file("passes_off"),
                     problem,
                 })?,
-                workers: workers.map(|said| said.parse(analysis::workers)).transpose()?,
+                workers: workers
+                    .map(|said| said.parse(|text| analysis::workers(text, are_others)))
+                    .transpose()?,
             },
             llm: llm(file.llm).map_err(|problem| ConfigError {
                 place: in_file("llm"),
                 problem,
             })?,
-            redis_url: sources.pick("redis_url", flags.redis_url, file.redis_url),
+            redis_url,
             token,
             allowed_hosts: all(&file.allowed_hosts, &in_file("allowed_hosts"), AllowedHost::parse)?,
             allowed_origins: all(
@@ -382,7 +386,8 @@ mod tests {
                 Some("time_zone = \"Berlin\""),
                 &["config.toml, time_zone", "Berlin"],
             ),
-            (&[], Some("workers = 0"), &["config.toml, workers", "256"]),
+            (&[], Some("workers = 257"), &["config.toml, workers", "256"]),
+            (&[], Some("workers = 0"), &["config.toml, workers", "redis_url"]),
             (
                 &[],
                 Some("passes_off = [\"language\"]"),

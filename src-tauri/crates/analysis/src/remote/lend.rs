@@ -13,6 +13,7 @@ use super::task::{LentAnswer, LentTask, fields, read};
 use super::{ANSWERS, TASKS, tasks_queue};
 use crate::analysis::{Inner, lanes};
 use crate::dispatch;
+use crate::execute::Again;
 use crate::requests;
 
 /// Whose the tasks are that were lent: of no start of this program, so that a restart does not take them back.
@@ -38,13 +39,18 @@ pub(crate) async fn lend(inner: Arc<Inner>, finished: UnboundedSender<Finished>)
     // The reader of a stream is a connection to Redis: none is held for answers while nobody gives any.
     let anybody = Notify::new();
     tokio::select! {
-        () = lend_on(&inner, &queue, &anybody) => {}
+        () = lend_on(&inner, &queue, &anybody, &finished) => {}
         () = collect(&inner, &finished, &anybody) => {}
         () = inner.shutdown.cancelled() => {}
     }
 }
 
-async fn lend_on(inner: &Arc<Inner>, queue: &WorkQueue, anybody: &Notify) {
+async fn lend_on(
+    inner: &Arc<Inner>,
+    queue: &WorkQueue,
+    anybody: &Notify,
+    finished: &UnboundedSender<Finished>,
+) {
     let mut empty_since = None;
     loop {
         let workers = queue.takers(THERE_MAX).await.unwrap_or(0);
@@ -52,7 +58,7 @@ async fn lend_on(inner: &Arc<Inner>, queue: &WorkQueue, anybody: &Notify) {
         if workers > 0 || is_lent.unwrap_or(true) {
             anybody.notify_one();
         }
-        let lent = lend_some(inner, workers).await;
+        let lent = lend_some(inner, workers, finished).await;
         if let Err(error) = &lent {
             tracing::warn!(%error, "tasks could not be lent to workers; they stay here");
         }
@@ -71,7 +77,11 @@ async fn lend_on(inner: &Arc<Inner>, queue: &WorkQueue, anybody: &Notify) {
 }
 
 /// Lends as many tasks as the workers have room for; answers how many.
-async fn lend_some(inner: &Inner, workers: usize) -> Result<usize, LendError> {
+async fn lend_some(
+    inner: &Inner,
+    workers: usize,
+    finished: &UnboundedSender<Finished>,
+) -> Result<usize, LendError> {
     if workers == 0 {
         return Ok(0);
     }
@@ -100,19 +110,42 @@ async fn lend_some(inner: &Inner, workers: usize) -> Result<usize, LendError> {
             })
             .await?;
         count += claimed.len();
-        send(inner, claimed).await?;
+        send(inner, claimed, finished).await?;
     }
     Ok(count)
 }
 
+/// Where a task goes that was to be lent.
+enum Way {
+    /// To the workers.
+    Out(chatstats_bus::Submitted),
+    /// Back into the queue of this process.
+    Back,
+    /// Nowhere: it has ended.
+    Ended(Finished),
+}
+
 /// Sends tasks out; what cannot be sent is put back.
-async fn send(inner: &Inner, claimed: Vec<Claimed>) -> Result<(), LendError> {
+async fn send(
+    inner: &Inner,
+    claimed: Vec<Claimed>,
+    finished: &UnboundedSender<Finished>,
+) -> Result<(), LendError> {
     let mut waiting = Vec::new();
     let mut back = Vec::new();
+    let mut problem = None;
     for task in claimed {
-        match submit(inner, &task).await? {
-            Some(submitted) => waiting.push((task, submitted)),
-            None => back.push(task),
+        match submit(inner, &task).await {
+            Ok(Way::Out(submitted)) => waiting.push((task, submitted)),
+            Ok(Way::Back) => back.push(task),
+            Ok(Way::Ended(ended)) => {
+                // Only at shutdown does nobody hear: its lease is of no start, and runs out.
+                let _nobody_hears = finished.send(ended);
+            }
+            Err(error) => {
+                problem = Some(error);
+                back.push(task);
+            }
         }
     }
     for (task, submitted) in waiting {
@@ -128,10 +161,10 @@ async fn send(inner: &Inner, claimed: Vec<Claimed>) -> Result<(), LendError> {
             .await?;
         inner.wake.notify_one();
     }
-    Ok(())
+    problem.map_or(Ok(()), Err)
 }
 
-async fn submit(inner: &Inner, task: &Claimed) -> Result<Option<chatstats_bus::Submitted>, LendError> {
+async fn submit(inner: &Inner, task: &Claimed) -> Result<Way, LendError> {
     let (passes, is_anew) = inner.passes_of_later(task).await?;
     let versions = requests::versions(&passes);
     let (id, known) = (
@@ -142,7 +175,10 @@ async fn submit(inner: &Inner, task: &Claimed) -> Result<Option<chatstats_bus::S
         .store
         .read(move |reader| reader.conversation_work(id, &known))
         .await?;
-    let Some(found) = found else { return Ok(None) };
+    let Some(found) = found else {
+        // Late messages made it part of another, which has a task of its own.
+        return Ok(Way::Ended(Finished::completed(task.id, task.attempt)));
+    };
     let lent = LentTask {
         id: task.id,
         attempt: task.attempt,
@@ -157,11 +193,19 @@ async fn submit(inner: &Inner, task: &Claimed) -> Result<Option<chatstats_bus::S
         known: found.known,
         messages: found.messages,
     };
-    // What is too large to travel is done here.
-    let Ok(fields) = fields(&lent) else {
-        return Ok(None);
-    };
-    Ok(inner.bus.add(&StreamKey::new(TASKS)?, NewId::Auto, fields).ok())
+    match fields(&lent) {
+        Ok(fields) => {
+            let added = inner.bus.add(&StreamKey::new(TASKS)?, NewId::Auto, fields);
+            Ok(added.map_or(Way::Back, Way::Out))
+        }
+        // What is too large to travel is done here.
+        Err(_) if inner.settings.workers > 0 => Ok(Way::Back),
+        Err(error) => {
+            let error = format!("it is too large for a worker elsewhere, and none is here: {error}");
+            let about = (task.id, task.attempt);
+            Ok(Way::Ended(dispatch::failed(inner, about, error, Again::No)))
+        }
+    }
 }
 
 /// Redis that was emptied has forgotten what was lent: nothing is in the queue, and nothing will be answered.

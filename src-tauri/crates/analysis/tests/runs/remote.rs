@@ -5,6 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use chatstats_analysis::{WorkerSettings, work};
+use chatstats_bus::ENTRY_BYTES_MAX;
 use chatstats_model::{RunKind, Timestamp};
 use chatstats_passes::Pass;
 use chatstats_store::{ATTEMPTS_MAX, Lane, NewRun, TaskLane};
@@ -137,6 +138,33 @@ async fn workers_elsewhere_do_all_there_is_when_there_is_nobody_here() {
         answered += worker.await.expect("ended");
     }
     assert_eq!(answered, 201);
+    analysis.shutdown().await;
+    world.bus.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_too_large_to_travel_fails_for_good_where_nobody_is_here_to_do_it() {
+    let redis = Redis::start();
+    let world = World::with_redis(&redis.url(), 3).await;
+    world
+        .add_after("novelists", 0..2, &"x".repeat(ENTRY_BYTES_MAX / 3))
+        .await;
+    let mut events = world.listen().await;
+    let pass = told("a", |_, _| Does::Well);
+    let analysis = world
+        .start_with("one", &[pass], |settings| settings.workers = 0)
+        .await;
+    let stop = CancellationToken::new();
+    let worker = worker(&redis.url(), "w1", &[pass], &stop).await;
+    let run = analysis.run(everything()).await.expect("accepted");
+    let run = world.ended(&mut events, run.id).await;
+    assert_eq!((run.total, run.success, run.failed), (4, 3, 1));
+    let dead = world.store.read(|reader| reader.dead_letters(None, 10)).await;
+    let dead = dead.expect("read").tasks;
+    let error = dead[0].error.as_deref().unwrap_or_default();
+    assert!(error.contains("too large for a worker elsewhere"), "{error}");
+    stop.cancel();
+    assert_eq!(worker.await.expect("ended"), 3);
     analysis.shutdown().await;
     world.bus.shutdown().await;
 }

@@ -57,6 +57,17 @@ impl World {
 
     /// Adds conversations to a chat: each begins with a message `first of N`.
     pub(crate) async fn add(&self, chat: &'static str, numbers: impl Iterator<Item = i64>) -> ChatId {
+        self.add_after(chat, numbers, "").await
+    }
+
+    /// As [`add`](Self::add), with `more` after each text.
+    pub(crate) async fn add_after(
+        &self,
+        chat: &'static str,
+        numbers: impl Iterator<Item = i64>,
+        more: &str,
+    ) -> ChatId {
+        let more = more.to_owned();
         let numbers: Vec<i64> = numbers.collect();
         let stored = self.store.write(Lane::Live, 0, move |write| {
             let id = write.chat("test", chat, Some(chat))?;
@@ -73,7 +84,7 @@ impl World {
                             is_from_me: false,
                             kind: Kind::Text,
                             sent,
-                            content: &format!("{text} of {number}"),
+                            content: &format!("{text} of {number}{more}"),
                             reply_key: None,
                             edited: None,
                             reactions: &[],

@@ -29,7 +29,7 @@ pub(crate) fn measure(options: &Options, report: &mut Report) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let store = Store::open(folder.path())?;
     let count = options.stored / MESSAGES_EACH;
-    fill(&store, count).context("fill a database")?;
+    fill(&store, count, MESSAGES_EACH).context("fill a database")?;
 
     let bare_s = bare(&store)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -142,26 +142,32 @@ async fn timed(analysis: &Analysis, bus: &Bus) -> Result<(f64, Run)> {
     Ok((seconds, analysis.get(run.id).await?))
 }
 
-/// Stores so many conversations, all of them sealed.
-pub(crate) fn fill(store: &Store, conversations: usize) -> Result<()> {
-    let all: Vec<usize> = (0..conversations * MESSAGES_EACH).collect();
+/// Stores so many conversations of so many messages each, all of them sealed.
+pub(crate) fn fill(store: &Store, conversations: usize, messages_each: usize) -> Result<()> {
+    let all: Vec<usize> = (0..conversations * messages_each).collect();
     for some in all.chunks(STORED_AT_ONCE) {
         let some = some.to_vec();
         store.write_blocking(Lane::Bulk, move |write| {
-            some.iter().try_for_each(|&n| put(write, n).map(drop))
+            some.iter()
+                .try_for_each(|&n| put(write, n, messages_each).map(drop))
         })?;
     }
     // Seals the last of each chat.
     store.write_blocking(Lane::Bulk, move |write| {
-        (0..CHATS).try_for_each(|chat| put(write, (conversations + chat) * MESSAGES_EACH).map(drop))
+        (0..CHATS)
+            .try_for_each(|chat| put(write, (conversations + chat) * messages_each, messages_each).map(drop))
     })?;
     Ok(())
 }
 
-fn put(write: &mut Write<'_>, n: usize) -> Result<ConversationId, chatstats_store::StoreError> {
-    let conversation = n / MESSAGES_EACH;
+fn put(
+    write: &mut Write<'_>,
+    n: usize,
+    messages_each: usize,
+) -> Result<ConversationId, chatstats_store::StoreError> {
+    let conversation = n / messages_each;
     let chat = write.chat("bench", &format!("{}", conversation % CHATS), None)?;
-    let sent = conversation as i64 * 86_400 / 10 + (n % MESSAGES_EACH) as i64 * 40;
+    let sent = conversation as i64 * 86_400 / 10 + (n % messages_each) as i64 * 40;
     let sent = Timestamp::from_seconds(1_200_000_000 + sent).unwrap_or_default();
     let is_from_me = n.is_multiple_of(3);
     let who = if is_from_me { "me" } else { "ann" };

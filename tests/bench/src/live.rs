@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::Options;
 use crate::analysis::{MESSAGES_EACH, fill};
 use crate::program::{Answer, Program};
-use crate::report::{Goal, Report};
+use crate::report::{Goal, Report, median};
 
 /// Pairs of one measurement without a run and one with it; medians of each count.
 const PAIRS: usize = 7;
@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) fn measure(options: &Options, report: &mut Report) -> Result<()> {
     let dir = tempfile::tempdir()?;
     let store = Store::open(dir.path())?;
-    fill(&store, options.stored / MESSAGES_EACH).context("fill a database")?;
+    fill(&store, options.stored / MESSAGES_EACH, MESSAGES_EACH).context("fill a database")?;
     drop(store);
     std::fs::write(dir.path().join("config.toml"), "analyse_on_seal = false\n")?;
     let program = Program::start(&options.program, dir.path())?;
@@ -35,12 +35,12 @@ pub(crate) fn measure(options: &Options, report: &mut Report) -> Result<()> {
     let (mut quiet, mut busy, mut told) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..PAIRS {
         quiet.push(live.p99_ms()?);
-        let run = Run::start(&program)?;
+        let run = program.start_run()?;
         let started = Instant::now();
         busy.push(live.p99_ms()?);
-        told.push(run.stop(&program)? as f64 / started.elapsed().as_secs_f64());
+        told.push(stop(&program, &run)? as f64 / started.elapsed().as_secs_f64());
     }
-    let (quiet_ms, busy_ms) = (median(quiet), median(busy));
+    let (quiet_ms, busy_ms) = (median(&mut quiet), median(&mut busy));
     report.add("post to frame, p99, nothing else", quiet_ms, "ms", Goal::None);
     report.add("post to frame, p99, during a run", busy_ms, "ms", Goal::None);
     report.add(
@@ -49,7 +49,12 @@ pub(crate) fn measure(options: &Options, report: &mut Report) -> Result<()> {
         "",
         Goal::AtMost(1.25),
     );
-    report.add("progress events of a run", median(told), "1/s", Goal::AtMost(5.0));
+    report.add(
+        "progress events of a run",
+        median(&mut told),
+        "1/s",
+        Goal::AtMost(5.0),
+    );
     Ok(())
 }
 
@@ -113,47 +118,25 @@ impl<'p> Live<'p> {
     }
 }
 
-/// A run over everything, anew.
-struct Run(String);
-
-impl Run {
-    fn start(program: &Program) -> Result<Self> {
-        let run = program.post("/api/analysis/runs", r#"{"kind":"historic"}"#)?;
-        let id = serde_json::from_str::<Value>(&run)?["id"].to_string();
-        let run = Run(id);
-        program.until(|| Ok(run.row(program)?["success"].as_u64() > Some(0)))?;
-        Ok(run)
-    }
-
-    /// Stops it, and answers how often it told how far it was.
-    fn stop(&self, program: &Program) -> Result<usize> {
-        let row = self.row(program)?;
-        ensure!(
-            row["finished_at"].is_null(),
-            "store more: the run was over too early"
+/// Stops a run, and answers how often it told how far it was.
+fn stop(program: &Program, run: &str) -> Result<usize> {
+    let is_over = || Ok(!program.run(run)?["finished_at"].is_null());
+    ensure!(!is_over()?, "store more: the run was over too early");
+    program.post(&format!("/api/analysis/runs/{run}/cancel"), "")?;
+    program.until(is_over)?;
+    let mut from = "-".to_owned();
+    let mut told = 0;
+    // A page says how far it looked, whether or not it found any.
+    loop {
+        let path = format!(
+            "/api/bus/streams/task_events:analysis/entries?type=analysis_completed&run_id={run}&count=1000&from={from}"
         );
-        program.post(&format!("/api/analysis/runs/{}/cancel", self.0), "")?;
-        program.until(|| Ok(!self.row(program)?["finished_at"].is_null()))?;
-        let mut from = "-".to_owned();
-        let mut told = 0;
-        // A page says how far it looked, whether or not it found any.
-        loop {
-            let path = format!(
-                "/api/bus/streams/task_events:analysis/entries?type=analysis_completed&run_id={}&count=1000&from={from}",
-                self.0
-            );
-            let page: Value = serde_json::from_str(&program.get(&path)?)?;
-            told += page["entries"].as_array().map_or(0, Vec::len);
-            match page["next"].as_str() {
-                Some(next) => from = format!("({next}"),
-                None => return Ok(told),
-            }
+        let page: Value = serde_json::from_str(&program.get(&path)?)?;
+        told += page["entries"].as_array().map_or(0, Vec::len);
+        match page["next"].as_str() {
+            Some(next) => from = format!("({next}"),
+            None => return Ok(told),
         }
-    }
-
-    fn row(&self, program: &Program) -> Result<Value> {
-        let row = program.get(&format!("/api/analysis/runs/{}", self.0))?;
-        Ok(serde_json::from_str(&row)?)
     }
 }
 
@@ -169,9 +152,4 @@ fn numbers(line: &str) -> impl Iterator<Item = usize> {
     line.split("live-")
         .skip(1)
         .filter_map(|rest| rest.split('-').next()?.parse().ok())
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

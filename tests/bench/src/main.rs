@@ -13,6 +13,7 @@ mod program;
 mod queries;
 mod report;
 mod start;
+mod workers;
 
 use std::path::PathBuf;
 
@@ -34,7 +35,7 @@ pub(crate) struct Options {
     /// Rounds of each import, of which the median counts
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// Only these parts: import, history, queries, start, posts, analysis, live
+    /// Only these parts: import, history, queries, start, posts, analysis, live, workers
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// The headless program
@@ -80,6 +81,9 @@ fn main() -> Result<()> {
     }
     if options.wants("live") {
         live::measure(&options, &mut report).context("measure live messages beside analysis")?;
+    }
+    if options.wants("workers") {
+        workers::measure(&options, &mut report).context("measure workers in other processes")?;
     }
     report.write(&options.out)
 }

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use serde_json::Value;
 
 /// How long anything may take before a measurement is given up.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -89,6 +90,21 @@ impl Program {
             std::thread::sleep(Duration::from_millis(50)); // a process of its own is watched, not one of ours
         }
         Ok(())
+    }
+
+    /// Starts a run over everything, anew, and answers its id once the first of its tasks is done.
+    pub(crate) fn start_run(&self) -> Result<String> {
+        let run = self.post("/api/analysis/runs", r#"{"kind":"historic"}"#)?;
+        let id = serde_json::from_str::<Value>(&run)?["id"].to_string();
+        self.until(|| Ok(self.run(&id)?["success"].as_u64() > Some(0)))?;
+        Ok(id)
+    }
+
+    /// How far a run is.
+    pub(crate) fn run(&self, id: &str) -> Result<Value> {
+        Ok(serde_json::from_str(
+            &self.get(&format!("/api/analysis/runs/{id}"))?,
+        )?)
     }
 
     pub(crate) fn memory_kib(&self) -> Result<u64> {

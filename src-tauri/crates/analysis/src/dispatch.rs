@@ -21,9 +21,11 @@ use crate::seed;
 /// more important one does not wait long.
 const AHEAD_PER_WORKER: usize = 32;
 
-/// Endings written down in one step of the writer: a message that arrives meanwhile waits for the whole step, so it is a
-/// few milliseconds long.
-const SETTLED_AT_ONCE: usize = 16;
+/// Endings written down in one step of the writer, at most: enough to share the cost of a commit.
+const SETTLED_AT_ONCE: usize = 128;
+
+/// Endings written down before the writer looks whether a message waits, which ends the step: a part of a millisecond.
+const SETTLED_UNSEEN: usize = 4;
 
 /// How long endings may be gathered before they are written down, while others are still running.
 const GATHER: Duration = Duration::from_millis(20);
@@ -213,17 +215,24 @@ impl Dispatcher {
     async fn settle(&mut self) -> Result<(), StoreError> {
         let now = self.inner.settings.now();
         let some: Vec<_> = self.ended.iter().take(SETTLED_AT_ONCE).cloned().collect();
-        let count = some.len();
         let cost_bytes = some
             .iter()
             .flat_map(|one| &one.results)
             .map(|result| result.json.len())
             .sum();
-        let settled = self
+        let (count, settled) = self
             .inner
             .store
             .write(Lane::Bulk, cost_bytes, move |write| {
-                write.finish_tasks(&some, now)
+                let (mut count, mut settled) = (0, Vec::with_capacity(some.len()));
+                for few in some.chunks(SETTLED_UNSEEN) {
+                    settled.extend(write.finish_tasks(few, now)?);
+                    count += few.len();
+                    if write.is_in_the_way() {
+                        break;
+                    }
+                }
+                Ok((count, settled))
             })
             .await?;
         // Only now: if the write failed, the same endings are written down at the next turn.

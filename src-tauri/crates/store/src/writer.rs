@@ -91,6 +91,15 @@ pub struct Published {
 pub struct Write<'w> {
     pub(crate) conn: &'w Connection,
     pub(crate) tally: &'w mut Tally,
+    shared: &'w Shared,
+}
+
+impl Write<'_> {
+    /// Whether somebody waits for this write to end, with a live one. A bulk write that can do the rest in another step
+    /// should then end.
+    pub fn is_in_the_way(&self) -> bool {
+        !self.shared.lock().live.is_empty()
+    }
 }
 
 type Work = Box<dyn FnOnce(&mut Write<'_>) -> Result<Reply, StoreError> + Send>;
@@ -305,7 +314,7 @@ impl State {
                 ));
                 continue;
             }
-            match self.one(job.work, alone) {
+            match self.one(job.work, alone, shared) {
                 // The room is given back only now: a job's values live until its reply has gone out.
                 Ok(reply) => replies.push((reply, job._room)),
                 Err(e) => (job.refuse)(e),
@@ -323,7 +332,7 @@ impl State {
         }
     }
 
-    fn one(&mut self, work: Work, alone: bool) -> Result<Reply, StoreError> {
+    fn one(&mut self, work: Work, alone: bool, shared: &Shared) -> Result<Reply, StoreError> {
         let conn = &self.reader.conn;
         let mark = self.tally.mark();
         if !alone {
@@ -332,6 +341,7 @@ impl State {
         let mut write = Write {
             conn,
             tally: &mut self.tally,
+            shared,
         };
         let result = catch_unwind(AssertUnwindSafe(|| work(&mut write))).unwrap_or(Err(StoreError::Panicked));
         if result.is_err() {

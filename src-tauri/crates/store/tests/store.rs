@@ -317,6 +317,35 @@ fn a_failing_write_undoes_itself_and_nobody_else() {
     assert_eq!((chats.len(), chats[0].message_count), (1, 3));
 }
 
+#[test]
+fn a_bulk_write_sees_that_a_live_one_waits_and_no_other() {
+    let (_dir, store) = open();
+    let (ask, asked) = std::sync::mpsc::channel::<()>();
+    let (tell, told) = std::sync::mpsc::channel();
+    let bulk = store
+        .write_later(Lane::Bulk, move |write| {
+            while asked.recv().is_ok() {
+                let _nobody_asks = tell.send(write.is_in_the_way());
+            }
+            Ok(())
+        })
+        .expect("queued");
+    let is_in_the_way = || {
+        ask.send(()).expect("the write goes on");
+        told.recv().expect("an answer")
+    };
+    let other = store.write_later(Lane::Bulk, |_| Ok(())).expect("queued");
+    assert!(!is_in_the_way());
+    let live = store
+        .write_later(Lane::Live, |write| Ok(write.is_in_the_way()))
+        .expect("queued");
+    assert!(is_in_the_way());
+    drop(ask);
+    assert!(!live.wait().expect("committed"));
+    bulk.wait().expect("committed");
+    other.wait().expect("committed");
+}
+
 #[derive(Default)]
 struct Heard(Mutex<Vec<Vec<(Rev, Rev)>>>);
 

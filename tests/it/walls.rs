@@ -10,10 +10,14 @@ use serde_json::Value;
 const ARROWS: &[(&str, &[&str])] = &[
     ("chatstats-model", &[]),
     ("chatstats-import", &["chatstats-model"]),
-    ("chatstats-store", &["chatstats-model"]),
+    ("chatstats-store", &["chatstats-fold", "chatstats-model"]),
+    ("chatstats-fold", &[]),
     ("chatstats-ring", &[]),
     ("chatstats-hub", &["chatstats-model", "chatstats-ring"]),
-    ("chatstats-bus", &["chatstats-model", "chatstats-ring"]),
+    (
+        "chatstats-bus",
+        &["chatstats-fold", "chatstats-model", "chatstats-ring"],
+    ),
     ("chatstats-passes", &["chatstats-model"]),
     ("chatstats-llm", &["chatstats-model", "chatstats-passes"]),
     (

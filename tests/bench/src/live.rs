@@ -34,6 +34,7 @@ pub(crate) fn measure(options: &Options, report: &mut Report) -> Result<()> {
     let mut live = Live::open(&program)?;
     let (mut quiet, mut busy, mut told) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..PAIRS {
+        program.until_idle()?;
         quiet.push(live.p99_ms()?);
         let run = program.start_run()?;
         let started = Instant::now();

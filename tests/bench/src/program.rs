@@ -107,6 +107,32 @@ impl Program {
         )?)
     }
 
+    /// Waits until it does nothing: until what came before has had its consequences.
+    pub(crate) fn until_idle(&self) -> Result<()> {
+        /// Clock ticks (hundredths of a second) in a second that are nothing.
+        const IDLE_TICKS: u64 = 2;
+        let before = std::cell::Cell::new(0);
+        self.until(|| {
+            std::thread::sleep(Duration::from_secs(1)); // a process of its own is watched, not one of ours
+            let ticks = self.cpu_ticks()?;
+            Ok(ticks - before.replace(ticks) <= IDLE_TICKS)
+        })
+    }
+
+    /// The time it has used of the processors, in ticks (proc(5), `utime` and `stime`).
+    fn cpu_ticks(&self) -> Result<u64> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // After the name, which may hold anything, the state is the first field and the times are the 12th and 13th.
+        let fields: Vec<&str> = stat
+            .rsplit(')')
+            .next()
+            .unwrap_or_default()
+            .split_whitespace()
+            .collect();
+        let ticks = |at: usize| Ok::<u64, anyhow::Error>(fields.get(at).context("a time")?.parse()?);
+        Ok(ticks(11)? + ticks(12)?)
+    }
+
     pub(crate) fn memory_kib(&self) -> Result<u64> {
         self.status_kib("VmRSS:")
     }

@@ -1,16 +1,20 @@
 //! Keeps the commitments of chats up to what their results say, and tells of what changed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chatstats_model::{ChatId, CommitmentState, ConversationId, ListedCommitment, Timestamp};
 use chatstats_passes::{CommitmentKind, Commitments as Found, Pass, SettledCommitment, reconcile};
-use chatstats_store::{Lane, NewCommitment, PassVersion, StoreError};
+use chatstats_store::{Lane, NewCommitment, PROMISE, PassVersion, REQUEST, Reader, StoreError, Untold};
+use futures_util::future::join_all;
 use serde_json::json;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::analysis::Inner;
+use crate::pool;
+use crate::steps::in_steps;
 
 /// The pass whose results these are.
 const PASS: &str = "commitments";
@@ -18,11 +22,18 @@ const PASS: &str = "commitments";
 /// How long changes of a chat are gathered: a run changes each of its conversations.
 const GATHER: Duration = Duration::from_secs(2);
 
+/// How many times as long as it took to bring chats up to date nothing is done after that, at least: while a run goes
+/// through a large chat, all of it is looked at each time.
+const REST: u32 = 10;
+
 /// The longest until a commitment is found to be late: clocks are set, and machines sleep.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// Told of in one step.
 const TOLD_AT_ONCE: usize = 200;
+
+/// Stored before the writer looks whether a message waits, which ends the step: a part of a millisecond.
+const STORED_UNSEEN: usize = 16;
 
 /// Chats whose results changed and were not looked at yet.
 #[derive(Default)]
@@ -72,9 +83,11 @@ pub(crate) async fn keep(inner: Arc<Inner>) {
             () = tokio::time::sleep(LOOK_EVERY) => {}
             () = inner.shutdown.cancelled() => return,
         }
+        let began = Instant::now();
         log(renew(&inner, pass).await);
+        let rest = GATHER.max(began.elapsed() * REST).min(LOOK_EVERY);
         tokio::select! {
-            () = tokio::time::sleep(GATHER) => {}
+            () = tokio::time::sleep(rest) => {}
             () = inner.shutdown.cancelled() => return,
         }
     }
@@ -123,18 +136,38 @@ async fn renew(inner: &Inner, pass: &'static dyn Pass) -> Result<(), StoreError>
 }
 
 async fn renew_chat(inner: &Inner, chat: ChatId, pass: PassVersion) -> Result<(), StoreError> {
-    let now = inner.settings.now();
-    let commitments = inner
-        .store
-        .read(move |reader| Ok(commitments(&reader.chat_results(chat, &pass)?, now)))
-        .await?;
-    let cost_bytes = commitments.iter().map(|one| one.text.len() + 200).sum();
-    inner
-        .store
-        .write(Lane::Bulk, cost_bytes, move |write| {
-            write.put_commitments(chat, &commitments)
-        })
-        .await
+    let (store, now) = (inner.store.clone(), inner.settings.now());
+    let (changed, gone) = pool::apart("commitments", move || {
+        store
+            .reader()?
+            .consistent(|reader| changes(reader, chat, &pass, now))
+    })
+    .await?;
+    in_steps(&inner.store, changed, STORED_UNSEEN, move |write, few| {
+        write.put_commitments(chat, few)
+    })
+    .await?;
+    in_steps(&inner.store, gone, STORED_UNSEEN, move |write, few| {
+        write.forget_commitments(chat, few)
+    })
+    .await
+}
+
+/// What of a chat is stored otherwise than its results show it, and the keys of what they do not show any more.
+fn changes(
+    reader: &Reader,
+    chat: ChatId,
+    pass: &PassVersion,
+    now: Timestamp,
+) -> Result<(Vec<NewCommitment>, Vec<String>), StoreError> {
+    let mut found = commitments(&reader.chat_results(chat, pass)?, now);
+    let known = reader.chat_commitments(chat)?;
+    let known: HashMap<&str, &NewCommitment> = known.iter().map(|one| (one.key.as_str(), one)).collect();
+    let keys: HashSet<&str> = found.iter().map(|one| one.key.as_str()).collect();
+    let gone = known.keys().filter(|key| !keys.contains(*key));
+    let gone = gone.map(|key| (*key).to_owned()).collect();
+    found.retain(|one| known.get(one.key.as_str()) != Some(&one));
+    Ok((found, gone))
 }
 
 /// The commitments of a chat, from the results of all its conversations.
@@ -145,7 +178,7 @@ fn commitments(results: &[chatstats_store::ChatResult], now: Timestamp) -> Vec<N
     };
     let all: Vec<(ConversationId, Found)> = results.iter().filter_map(read).collect();
     let settled = reconcile(all.iter().map(|(_, found)| found), now);
-    let settled: std::collections::HashMap<String, SettledCommitment> =
+    let settled: HashMap<String, SettledCommitment> =
         settled.into_iter().map(|one| (one.key.clone(), one)).collect();
     let mut commitments = Vec::with_capacity(settled.len());
     for (conversation_id, found) in all {
@@ -155,7 +188,7 @@ fn commitments(results: &[chatstats_store::ChatResult], now: Timestamp) -> Vec<N
             commitments.push(NewCommitment {
                 conversation_id,
                 message_id: one.message_id,
-                kind: if is_promise { "promise" } else { "request" },
+                kind: if is_promise { PROMISE } else { REQUEST },
                 who: if is_promise { one.by } else { one.to },
                 mine: if is_promise { one.by_me } else { one.to_me },
                 text: one.text,
@@ -182,20 +215,9 @@ async fn tell(inner: &Inner) -> Result<(), StoreError> {
             return Ok(());
         }
         let is_last = untold.len() < TOLD_AT_ONCE;
-        let mut told = Vec::with_capacity(untold.len());
-        for one in untold {
-            let event_type = if one.was_told {
-                "commitment_updated"
-            } else {
-                "commitment_found"
-            };
-            let scope = format!("commitments:{}", one.commitment.chat_id);
-            inner
-                .voice
-                .say_surely(&scope, event_type, data(&one.commitment))
-                .await;
-            told.push(one.commitment);
-        }
+        // Handed over in their order, and written together.
+        join_all(untold.iter().map(|one| tell_one(inner, one))).await;
+        let told: Vec<_> = untold.into_iter().map(|one| one.commitment).collect();
         inner
             .store
             .write(Lane::Bulk, 0, move |write| write.commitments_told(&told))
@@ -204,6 +226,17 @@ async fn tell(inner: &Inner) -> Result<(), StoreError> {
             return Ok(());
         }
     }
+}
+
+async fn tell_one(inner: &Inner, one: &Untold) {
+    let event_type = match one.told {
+        Some(told) if told == one.commitment.status => return,
+        Some(_) => "commitment_updated",
+        None => "commitment_found",
+    };
+    let scope = format!("commitments:{}", one.commitment.chat_id);
+    let said = inner.voice.say_surely(&scope, event_type, data(&one.commitment));
+    said.await;
 }
 
 fn data(one: &ListedCommitment) -> serde_json::Value {

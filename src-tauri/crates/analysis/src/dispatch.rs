@@ -5,17 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chatstats_model::{RunId, TaskId, Timestamp};
-use chatstats_store::{Claimed, Ending, Finished, Lane, Settled, StoreError, TaskLane};
+use chatstats_store::{Claimed, Ending, Finished, Lane, Reader, Settled, StoreError, TaskLane};
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::time::Instant;
 
 use crate::analysis::{Inner, lanes};
 use crate::backoff;
 use crate::execute::{Again, Outcome, Work, execute};
-use crate::pool::{Job, Pool};
+use crate::pool::{Job, Jobs, Pool};
 use crate::remote;
 use crate::requests;
 use crate::seed;
+use crate::steps::do_messages_come;
 
 /// Tasks handed out ahead, for each worker: enough that none waits while the writer is busy, and few enough that a
 /// more important one does not wait long.
@@ -25,7 +26,15 @@ const AHEAD_PER_WORKER: usize = 32;
 const SETTLED_AT_ONCE: usize = 128;
 
 /// Endings written down before the writer looks whether a message waits, which ends the step: a part of a millisecond.
-const SETTLED_UNSEEN: usize = 4;
+const SETTLED_UNSEEN: usize = 1;
+
+/// Endings written down and tasks handed out in one step while messages come: one that arrives in the middle waits for
+/// the commit of them, which is a part of a millisecond.
+const AT_ONCE_BESIDE_MESSAGES: usize = 8;
+
+/// How many times as long as a task took those who compute rest after it while messages come, and at most how long.
+const REST: u32 = 4;
+const REST_MAX: Duration = Duration::from_millis(20);
 
 /// How long endings may be gathered before they are written down, while others are still running.
 const GATHER: Duration = Duration::from_millis(20);
@@ -60,7 +69,7 @@ impl Dispatcher {
         let mut pools = Vec::new();
         for lane in lanes(inner.switches.available()) {
             let workers = inner.settings.workers_of(lane);
-            let pool = Pool::start(workers, job(inner.clone()), finished.clone())?;
+            let pool = Pool::start(workers, jobs(inner.clone(), lane), finished.clone())?;
             pools.push((lane, workers, pool));
         }
         inner.tasks.spawn(remote::lend(inner.clone(), finished));
@@ -204,7 +213,12 @@ impl Dispatcher {
             if ahead == 0 || waiting > ahead / 2 {
                 continue;
             }
-            let claimed = claim(&self.inner, *lane, ahead - waiting).await?;
+            let most = if do_messages_come(&self.inner.store) {
+                AT_ONCE_BESIDE_MESSAGES
+            } else {
+                ahead
+            };
+            let claimed = claim(&self.inner, *lane, most.min(ahead - waiting)).await?;
             some |= !claimed.is_empty();
             pool.give(claimed);
         }
@@ -214,7 +228,12 @@ impl Dispatcher {
     /// Writes down how tasks ended, and tells of it.
     async fn settle(&mut self) -> Result<(), StoreError> {
         let now = self.inner.settings.now();
-        let some: Vec<_> = self.ended.iter().take(SETTLED_AT_ONCE).cloned().collect();
+        let most = if do_messages_come(&self.inner.store) {
+            AT_ONCE_BESIDE_MESSAGES
+        } else {
+            SETTLED_AT_ONCE
+        };
+        let some: Vec<_> = self.ended.iter().take(most).cloned().collect();
         let cost_bytes = some
             .iter()
             .flat_map(|one| &one.results)
@@ -323,25 +342,47 @@ async fn claim(inner: &Inner, lane: TaskLane, limit: usize) -> Result<Vec<Claime
     claimed.await
 }
 
+/// What the workers of a lane do with tasks.
+fn jobs(inner: Arc<Inner>, lane: TaskLane) -> Jobs {
+    Arc::new(move || job(inner.clone(), lane))
+}
+
 /// What a worker does with a task.
-fn job(inner: Arc<Inner>) -> Job {
-    Arc::new(move |task| {
-        if inner.is_stopped(task.run_id) {
-            return failed(
-                &inner,
-                (task.id, task.attempt),
-                "its run was stopped".to_owned(),
-                Again::Yes,
-            );
+fn job(inner: Arc<Inner>, lane: TaskLane) -> Job {
+    // One that computes reads all the time: on its own thread, which lets others go first.
+    let own = match lane {
+        TaskLane::Compute => inner.store.reader(),
+        TaskLane::Wait => Err(StoreError::Closed),
+    };
+    let own = own.ok();
+    let mut took = Duration::ZERO;
+    Box::new(move |task| {
+        if lane == TaskLane::Compute && do_messages_come(&inner.store) {
+            std::thread::sleep((took * REST).min(REST_MAX));
         }
-        match work(&inner, task) {
-            Ok(outcome) => finished(&inner, task, outcome),
-            Err(error) => failed(&inner, (task.id, task.attempt), error.to_string(), Again::Yes),
-        }
+        let began = std::time::Instant::now();
+        let finished = one(&inner, own.as_ref(), task);
+        took = began.elapsed();
+        finished
     })
 }
 
-fn work(inner: &Inner, task: &Claimed) -> Result<Outcome, StoreError> {
+fn one(inner: &Inner, own: Option<&Reader>, task: &Claimed) -> Finished {
+    if inner.is_stopped(task.run_id) {
+        return failed(
+            inner,
+            (task.id, task.attempt),
+            "its run was stopped".to_owned(),
+            Again::Yes,
+        );
+    }
+    match work(inner, own, task) {
+        Ok(outcome) => finished(inner, task, outcome),
+        Err(error) => failed(inner, (task.id, task.attempt), error.to_string(), Again::Yes),
+    }
+}
+
+fn work(inner: &Inner, own: Option<&Reader>, task: &Claimed) -> Result<Outcome, StoreError> {
     let (passes, is_anew) = inner.passes_of(task)?;
     if passes.is_empty() {
         return Ok(Outcome::default()); // Switched off since it was asked for.
@@ -352,9 +393,12 @@ fn work(inner: &Inner, task: &Claimed) -> Result<Outcome, StoreError> {
         requests::versions(&passes)
     };
     let id = task.conversation_id;
-    let found = inner
-        .store
-        .read_blocking(move |reader| reader.conversation_work(id, &known))?;
+    let found = match own {
+        Some(reader) => reader.conversation_work(id, &known)?,
+        None => inner
+            .store
+            .read_blocking(move |reader| reader.conversation_work(id, &known))?,
+    };
     let Some(found) = found else {
         // Late messages made it part of another, which has a task of its own.
         return Ok(Outcome::default());

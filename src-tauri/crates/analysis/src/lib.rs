@@ -17,6 +17,7 @@ mod requests;
 mod sealed;
 mod seed;
 mod settings;
+mod steps;
 mod switches;
 mod voice;
 

@@ -6,14 +6,17 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use chatstats_store::{Claimed, Finished};
-use tokio::sync::mpsc;
+use chatstats_store::{Claimed, Finished, StoreError};
+use tokio::sync::{mpsc, oneshot};
 
 /// Threads that hang at a time, at most: each may use a processor for ever. Beyond that none is replaced until one ends.
 const HANGING_MAX: usize = 8;
 
 /// What a worker does with a task: everything but the bookkeeping.
-pub(crate) type Job = Arc<dyn Fn(&Claimed) -> Finished + Send + Sync>;
+pub(crate) type Job = Box<dyn FnMut(&Claimed) -> Finished>;
+
+/// Makes that for each worker, on its thread.
+pub(crate) type Jobs = Arc<dyn Fn() -> Job + Send + Sync>;
 
 /// The workers.
 pub(crate) struct Pool {
@@ -38,7 +41,7 @@ struct InHand {
 }
 
 struct Shared {
-    job: Job,
+    jobs: Jobs,
     queue: Mutex<Queue>,
     /// Tasks that were handed over and have not ended.
     out: AtomicUsize,
@@ -58,12 +61,12 @@ impl Pool {
     /// Starts `workers` threads; what they finish goes to `finished`.
     pub(crate) fn start(
         workers: usize,
-        job: Job,
+        jobs: Jobs,
         finished: mpsc::UnboundedSender<Finished>,
     ) -> std::io::Result<Self> {
         let mut pool = Self {
             shared: Arc::new(Shared {
-                job,
+                jobs,
                 queue: Mutex::default(),
                 out: AtomicUsize::new(0),
                 hanging: AtomicUsize::new(0),
@@ -201,9 +204,10 @@ impl Slot {
 
 fn work(shared: &Shared, slot: &Slot) {
     go_last();
+    let mut job = (shared.jobs)();
     while let Some(task) = shared.next() {
         slot.lock().task = Some((task, Instant::now()));
-        let finished = (shared.job)(&task);
+        let finished = job(&task);
         let mut in_hand = slot.lock();
         in_hand.task = None;
         if in_hand.is_given_up {
@@ -218,6 +222,24 @@ fn work(shared: &Shared, slot: &Slot) {
             return;
         }
     }
+}
+
+/// Does something on a thread of its own that lets everybody else go first.
+///
+/// # Errors
+///
+/// Those of `work`; [`StoreError::Panicked`] if it panicked.
+pub(crate) async fn apart<T: Send + 'static>(
+    name: &str,
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let (reply, answer) = oneshot::channel();
+    let started = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+        go_last();
+        drop(reply.send(work()));
+    });
+    started.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    answer.await.unwrap_or(Err(StoreError::Panicked))
 }
 
 /// Lets everybody else go first: analysis never makes a message or the window wait.

@@ -58,6 +58,9 @@ pub enum StoreError {
     /// A closure that was handed to the store panicked; the store goes on.
     #[error("a database task panicked")]
     Panicked,
+    /// The operating system had no connection or thread to give.
+    #[error("the system refused what the database needs: {0}")]
+    Unavailable(String),
     /// The store is shutting down.
     #[error("the store is closed")]
     Closed,

@@ -19,7 +19,7 @@ pub use keyset::KeySet;
 pub use reader::Reader;
 
 pub use store::{Later, Store};
-pub use tables::commitments::{CommitmentQuery, NewCommitment, Untold};
+pub use tables::commitments::{CommitmentQuery, NewCommitment, PROMISE, REQUEST, Untold};
 pub use tables::contacts::IdentityId;
 pub use tables::conversations::ConversationCounts;
 pub use tables::imports::{ImportCheckpoint, ImportRow};

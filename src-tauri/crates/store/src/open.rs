@@ -12,10 +12,6 @@ const WRITER_CACHE_KIB: i64 = 16 * 1024;
 /// Page cache of each reader, in KiB. Small: the operating system caches the file as well.
 const READER_CACHE_KIB: i64 = 1024;
 
-/// The log is copied into the database when it has grown to so many pages of 4 KiB: 16 MiB. A tenth of the
-/// flushes that SQLite's default of 1,000 pages costs a large import, and still a blink to replay after a crash.
-const CHECKPOINT_PAGES: i64 = 4_000;
-
 /// The log is cut back to this size after a checkpoint.
 const LOG_BYTES_MAX: i64 = 64 << 20;
 
@@ -38,7 +34,6 @@ pub(crate) fn writer(path: &Path) -> Result<Connection, OpenError> {
     };
     set("journal_mode", &"WAL")?;
     set("synchronous", &"NORMAL")?;
-    set("wal_autocheckpoint", &CHECKPOINT_PAGES)?;
     set("journal_size_limit", &LOG_BYTES_MAX)?;
     Ok(conn)
 }

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use crate::OpenError;
 
 /// Each entry takes the database from version `index` to `index + 1` (`PRAGMA user_version`).
-const MIGRATIONS: &[&str] = &[V1, V2, V3];
+const MIGRATIONS: &[&str] = &[V1, V2, V3, V4];
 
 /// The newest version.
 pub(crate) const VERSION: i64 = MIGRATIONS.len() as i64;
@@ -227,6 +227,12 @@ ALTER TABLE conversations ADD COLUMN covered_by INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE conversations ADD COLUMN covered_fingerprint INTEGER NOT NULL DEFAULT -1;
 
 CREATE TABLE marks (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+";
+
+const V4: &str = "
+-- Whether there may be something to tell of it: set by whatever may change how it stands.
+ALTER TABLE commitments ADD COLUMN to_tell INTEGER NOT NULL DEFAULT 1;
+CREATE INDEX commitments_to_tell ON commitments (said_us, key) WHERE to_tell = 1;
 ";
 
 /// Brings the database to the newest version; each step is one transaction.

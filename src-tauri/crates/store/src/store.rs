@@ -36,7 +36,7 @@ impl Store {
             .map_err(failed)?;
         let listener = Arc::new(OnceLock::new());
         let readers = Pool::open(&path)?;
-        let writer = Writer::start(conn, Arc::clone(&listener)).map_err(failed)?;
+        let writer = Writer::start(conn, &path, Arc::clone(&listener)).map_err(failed)?;
         Ok(Store {
             inner: Arc::new(Inner {
                 epoch,
@@ -94,6 +94,17 @@ impl Store {
         answer.recv().map_err(|_| StoreError::Closed)?
     }
 
+    /// A connection of one's own, for a thread that reads all the time. Close it before the store.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`] if it cannot be opened.
+    pub fn reader(&self) -> Result<Reader, StoreError> {
+        let opened = open::reader(&self.inner.path);
+        let conn = opened.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        Ok(Reader { conn })
+    }
+
     /// Runs `work` in the writer's next transaction and answers once that is committed and the listener has heard.
     ///
     /// An error of `work` undoes its own writes and nobody else's. `cost_bytes` is about what the closure holds
@@ -132,6 +143,12 @@ impl Store {
             .writer
             .submit(lane, None, work, move |result| drop(reply.send(result)))?;
         Ok(Later(answer))
+    }
+
+    /// How long ago the last live write came, if there was one since the start: who works for nobody in particular
+    /// can rest while somebody is served.
+    pub fn since_live(&self) -> Option<std::time::Duration> {
+        self.inner.writer.since_live()
     }
 
     /// Returns once everything committed so far can be found by [`Reader::search`]. The index follows writes at a

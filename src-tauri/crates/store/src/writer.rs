@@ -2,10 +2,12 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use chatstats_fold::Fold;
 use chatstats_model::{ChatId, ContactId, Rev, Timestamp};
 use rusqlite::Connection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -29,6 +31,12 @@ const INDEX_AFTER: Duration = Duration::from_millis(20);
 /// has caught up, which takes about a quarter of a second from here.
 const UNINDEXED_MAX: usize = 50_000;
 
+/// So long after a live write another is expected: a bulk write would be in its way.
+const MORE_EXPECTED: Duration = Duration::from_millis(2);
+
+/// How long a bulk write waits for that at most: somebody counts on it as well.
+const HELD_MAX: Duration = Duration::from_millis(10);
+
 /// Which queue a write waits in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Lane {
@@ -36,7 +44,8 @@ pub enum Lane {
     #[default]
     Live,
     /// A batch of an import: one at a time, between groups of live writes. A live write therefore waits for no
-    /// more than one batch, and an import is never starved.
+    /// more than one batch; and a batch waits for a moment without live writes, but not long, so that an import is never
+    /// starved.
     Bulk,
 }
 
@@ -107,6 +116,7 @@ type Reply = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 type Refusal = Box<dyn FnOnce(StoreError) + Send>;
 
 struct Job {
+    since: Instant,
     work: Work,
     refuse: Refusal,
     _room: Option<OwnedSemaphorePermit>,
@@ -116,7 +126,18 @@ struct Job {
 struct Queues {
     live: VecDeque<Job>,
     bulk: VecDeque<Job>,
+    /// When the last live write came.
+    live_at: Option<Instant>,
     closed: bool,
+}
+
+impl Queues {
+    /// How long the next bulk write is to be held back: more live ones are expected, and it has not waited long.
+    fn held(&self) -> Option<Duration> {
+        let expected = MORE_EXPECTED.checked_sub(self.live_at?.elapsed())?;
+        let patient = HELD_MAX.checked_sub(self.bulk.front()?.since.elapsed())?;
+        Some(expected.min(patient)).filter(|_| !self.closed)
+    }
 }
 
 #[derive(Default)]
@@ -141,7 +162,8 @@ pub(crate) struct Writer {
 
 impl Writer {
     pub(crate) fn start(
-        conn: Connection,
+        mut conn: Connection,
+        path: &Path,
         listener: Arc<OnceLock<Arc<dyn CommitListener>>>,
     ) -> Result<Writer, rusqlite::Error> {
         let tally = Tally::load(&conn)?;
@@ -149,7 +171,9 @@ impl Writer {
             unindexed: AtomicUsize::new(tally.unindexed),
             ..Shared::default()
         });
+        let fold = Fold::start(&mut conn, path)?;
         let state = State {
+            fold,
             reader: Reader { conn },
             tally,
             listener,
@@ -201,7 +225,9 @@ impl Writer {
                 }
             }))
         });
+        let since = Instant::now();
         let job = Job {
+            since,
             work,
             refuse,
             _room: room,
@@ -211,12 +237,21 @@ impl Writer {
             return Err(StoreError::Closed);
         }
         match lane {
-            Lane::Live => queues.live.push_back(job),
+            Lane::Live => {
+                queues.live.push_back(job);
+                queues.live_at = Some(since);
+            }
             Lane::Bulk => queues.bulk.push_back(job),
         }
         drop(queues);
         self.shared.arrived.notify_one();
         Ok(())
+    }
+
+    /// How long ago the last live write came; none has since the start.
+    pub(crate) fn since_live(&self) -> Option<Duration> {
+        let live_at = self.shared.lock().live_at;
+        live_at.map(|at| at.elapsed())
     }
 
     /// Whether everything committed can be searched.
@@ -244,6 +279,8 @@ impl Drop for Writer {
 
 /// What the thread owns. The writing connection doubles as the reader that listeners are handed.
 struct State {
+    /// Copies the log into the database, beside this thread: everybody who writes would wait for the disk otherwise.
+    fold: Fold,
     reader: Reader,
     tally: Tally,
     listener: Arc<OnceLock<Arc<dyn CommitListener>>>,
@@ -269,7 +306,9 @@ impl State {
                 }
                 Step::End => break,
             }
+            self.fold.finish_if_due(&self.reader.conn);
         }
+        drop(self.fold);
         if let Err(e) = self.reader.conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
             tracing::warn!(error = %e, "the log could not be folded into the database; the next start will do it");
         }
@@ -286,6 +325,7 @@ impl State {
         });
         self.group(
             vec![Job {
+                since: Instant::now(),
                 work,
                 refuse,
                 _room: None,
@@ -409,7 +449,11 @@ fn next_step(shared: &Shared, live_was_last: bool, unindexed: usize) -> Step {
         if is_others_turn && unindexed >= INDEX_BATCH {
             return Step::Index;
         }
-        if is_others_turn && let Some(job) = queues.bulk.pop_front() {
+        let held = queues.held();
+        if is_others_turn
+            && held.is_none()
+            && let Some(job) = queues.bulk.pop_front()
+        {
             return Step::Write(vec![job], false);
         }
         if !queues.live.is_empty() {
@@ -422,12 +466,13 @@ fn next_step(shared: &Shared, live_was_last: bool, unindexed: usize) -> Step {
         if queues.closed {
             return Step::End;
         }
-        queues = if unindexed > 0 {
+        let until = held.or_else(|| (unindexed > 0).then_some(INDEX_AFTER));
+        queues = if let Some(until) = until {
             let (queues, timeout) = shared
                 .arrived
-                .wait_timeout(queues, INDEX_AFTER)
+                .wait_timeout(queues, until)
                 .unwrap_or_else(PoisonError::into_inner);
-            waited = timeout.timed_out();
+            waited = timeout.timed_out() && held.is_none();
             queues
         } else {
             shared

@@ -10,7 +10,6 @@
 //! before anything is gone, and so never takes a trimmed stream for a whole one.
 
 mod batch;
-mod fold;
 mod group;
 mod open;
 mod queue;

@@ -78,19 +78,11 @@ pub(super) fn reader(path: &Path) -> Result<Connection, rusqlite::Error> {
     Ok(conn)
 }
 
-/// A connection that copies the write-ahead log into the file.
-pub(super) fn folder(path: &Path) -> Result<Connection, rusqlite::Error> {
-    let conn = connect(path, READER_CACHE_KIB)?;
-    conn.pragma_update(None, "synchronous", "NORMAL")?;
-    Ok(conn)
-}
-
 fn writer(path: &Path) -> Result<(Connection, Vec<Loaded>), OpenError> {
     private().open(path).map_err(FileError::from)?;
     let mut conn = connect(path, WRITER_CACHE_KIB)?;
     conn.pragma_update(None, "journal_mode", "WAL")?;
     conn.pragma_update(None, "synchronous", "NORMAL")?;
-    conn.pragma_update(None, "wal_autocheckpoint", 0)?; // A thread of its own does that.
     conn.pragma_update(None, "journal_size_limit", WAL_BYTES_MAX)?;
     schema::migrate(&mut conn)?;
     let loaded = table::load(&conn)?;

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
+use chatstats_fold::Fold;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::fold::{self, Fold};
 use super::group::Group;
 use super::queue::{Add, Job, Queue, Step};
 use super::streams::Streams;
@@ -50,12 +50,13 @@ struct Shared {
 
 impl Writer {
     pub(super) fn start(
-        conn: Connection,
+        mut conn: Connection,
         settings: &EmbeddedSettings,
         streams: Arc<Mutex<Streams>>,
     ) -> Result<Self, BusError> {
         let shared = Arc::new(Shared::default());
         let unswept = lock(&streams).trimmed();
+        let fold = Fold::start(&mut conn, &settings.path).map_err(FileError::from)?;
         let thread = Thread {
             conn,
             streams,
@@ -63,7 +64,7 @@ impl Writer {
             kept: settings.kept,
             unswept,
             is_stuck: false,
-            fold: Fold::start(&settings.path)?,
+            fold,
             shared: Arc::clone(&shared),
         };
         let spawned = std::thread::Builder::new()
@@ -151,11 +152,7 @@ impl Thread {
                 }
                 Step::End => break,
             }
-            if self.fold.is_finish_due()
-                && let Err(error) = fold::finish(&self.conn)
-            {
-                tracing::warn!(%error, "the event log could not be folded into its file; it is tried again");
-            }
+            self.fold.finish_if_due(&self.conn);
         }
         drop(self.fold);
         if let Err(error) = self.conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
@@ -166,7 +163,6 @@ impl Thread {
     /// One commit for all of them; then the followers are told, and then those who wrote.
     fn write(&mut self, adds: Vec<Add>) {
         let began = Instant::now();
-        let bytes = adds.iter().map(|add| add.fields.size_bytes()).sum();
         let streams = Arc::clone(&self.streams);
         let mut group = Group::new(&streams, (self.clock)());
         let mut answers = Vec::with_capacity(adds.len());
@@ -179,7 +175,6 @@ impl Thread {
             false => self.commit(|conn| group.write(conn, kept)),
         };
         if written.is_ok() {
-            self.fold.wrote(bytes);
             self.tell(group);
             let lag_us = began.elapsed().as_micros();
             self.shared.lag_us.store(lag_us as u64, Ordering::Relaxed);

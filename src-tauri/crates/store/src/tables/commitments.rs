@@ -8,6 +8,12 @@ use rusqlite::{OptionalExtension, Row, params};
 use super::messages::time;
 use crate::{Reader, StoreError, Write};
 
+/// What somebody says they will do.
+pub const PROMISE: &str = "promise";
+
+/// What somebody is asked to do.
+pub const REQUEST: &str = "request";
+
 /// A commitment as the results of a chat show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewCommitment {
@@ -17,7 +23,7 @@ pub struct NewCommitment {
     pub conversation_id: ConversationId,
     /// The message that says it.
     pub message_id: MessageId,
-    /// `promise` or `request`.
+    /// [`PROMISE`] or [`REQUEST`].
     pub kind: &'static str,
     /// Who is to do it.
     pub who: Option<ContactId>,
@@ -50,18 +56,18 @@ pub struct CommitmentQuery {
     pub limit: usize,
 }
 
-/// A commitment whose state was not told yet.
+/// A commitment of which there may be something to tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Untold {
     /// As it stands.
     pub commitment: ListedCommitment,
-    /// Whether it was told of before, in another state.
-    pub was_told: bool,
+    /// In which state it was told of last, if it was: in the same one, there is nothing to tell.
+    pub told: Option<CommitmentState>,
 }
 
 const COMMITMENT: &str =
     "SELECT c.key, c.chat_id, c.conversation_id, c.message_id, c.kind, p.name, c.mine, c.text, c.due_us,
-    c.said_us, ifnull(d.decision, c.state), c.done_by, c.told IS NOT NULL
+    c.said_us, ifnull(d.decision, c.state), c.done_by, c.told
     FROM commitments c
     LEFT JOIN commitment_decisions d ON d.chat_id = c.chat_id AND d.key = c.key
     LEFT JOIN contacts p ON p.id = c.who";
@@ -95,15 +101,42 @@ impl Reader {
         Ok(select.query_row(params![chat.0, key], commitment).optional()?)
     }
 
-    /// Commitments whose state was not told yet, the oldest first.
+    /// Commitments of a chat as its results showed them last, whatever the user decided; in the order of their keys.
+    pub fn chat_commitments(&self, chat: ChatId) -> Result<Vec<NewCommitment>, StoreError> {
+        let mut select = self.conn.prepare_cached(
+            "SELECT key, conversation_id, message_id, kind, who, mine, text, due_us, said_us, state, done_by
+             FROM commitments WHERE chat_id = ?1 ORDER BY key",
+        )?;
+        let rows = select.query_map([chat.0], |row| {
+            Ok(NewCommitment {
+                key: row.get(0)?,
+                conversation_id: ConversationId(row.get(1)?),
+                message_id: MessageId(row.get(2)?),
+                kind: match row.get_ref(3)?.as_str()? {
+                    PROMISE => PROMISE,
+                    _ => REQUEST,
+                },
+                who: row.get::<_, Option<i64>>(4)?.map(ContactId),
+                mine: row.get(5)?,
+                text: row.get(6)?,
+                due: time(row.get(7)?),
+                said_at: time(row.get(8)?).unwrap_or_default(),
+                state: state(row.get_ref(9)?.as_str()?),
+                done_by: row.get::<_, Option<i64>>(10)?.map(MessageId),
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Commitments of which there may be something to tell, the oldest first.
     pub fn untold_commitments(&self, limit: usize) -> Result<Vec<Untold>, StoreError> {
         let mut select = self.conn.prepare_cached(&format!(
-            "{COMMITMENT} WHERE c.told IS NULL OR c.told <> ifnull(d.decision, c.state) ORDER BY c.said_us, c.key LIMIT ?1"
+            "{COMMITMENT} WHERE c.to_tell = 1 ORDER BY c.said_us, c.key LIMIT ?1"
         ))?;
         let rows = select.query_map([limit as i64], |row| {
             Ok(Untold {
                 commitment: commitment(row)?,
-                was_told: row.get(12)?,
+                told: row.get::<_, Option<String>>(12)?.as_deref().map(state),
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
@@ -119,16 +152,17 @@ impl Reader {
 }
 
 impl Write<'_> {
-    /// Replaces the commitments of a chat. What the user decided of one that is still there stays.
-    pub fn put_commitments(&mut self, chat: ChatId, all: &[NewCommitment]) -> Result<(), StoreError> {
+    /// Stores commitments of a chat, in the places of those with the same keys. What the user decided of one stays.
+    pub fn put_commitments(&mut self, chat: ChatId, some: &[NewCommitment]) -> Result<(), StoreError> {
         let mut put = self.conn.prepare_cached(
             "INSERT INTO commitments (chat_id, key, conversation_id, message_id, kind, who, mine, text, due_us, said_us,
                 state, done_by) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
              ON CONFLICT (chat_id, key) DO UPDATE SET conversation_id = excluded.conversation_id,
-                kind = excluded.kind, who = excluded.who, mine = excluded.mine, text = excluded.text,
-                due_us = excluded.due_us, state = excluded.state, done_by = excluded.done_by",
+                message_id = excluded.message_id, kind = excluded.kind, who = excluded.who, mine = excluded.mine,
+                text = excluded.text, due_us = excluded.due_us, said_us = excluded.said_us, state = excluded.state,
+                done_by = excluded.done_by, to_tell = 1",
         )?;
-        for one in all {
+        for one in some {
             put.execute(params![
                 chat.0,
                 one.key,
@@ -144,17 +178,15 @@ impl Write<'_> {
                 one.done_by.map(|id| id.0)
             ])?;
         }
-        let mut known = self
-            .conn
-            .prepare_cached("SELECT key FROM commitments WHERE chat_id = ?1")?;
-        let known: Vec<String> = known
-            .query_map([chat.0], |row| row.get(0))?
-            .collect::<Result<_, _>>()?;
-        let found: std::collections::HashSet<&str> = all.iter().map(|one| one.key.as_str()).collect();
+        Ok(())
+    }
+
+    /// Forgets commitments of a chat that its results do not show any more.
+    pub fn forget_commitments(&mut self, chat: ChatId, keys: &[String]) -> Result<(), StoreError> {
         let mut forget = self
             .conn
             .prepare_cached("DELETE FROM commitments WHERE chat_id = ?1 AND key = ?2")?;
-        for key in known.iter().filter(|key| !found.contains(key.as_str())) {
+        for key in keys {
             forget.execute(params![chat.0, key])?;
         }
         Ok(())
@@ -163,16 +195,19 @@ impl Write<'_> {
     /// Notes what has become late; returns how many.
     pub fn commitments_late(&mut self, now: Timestamp) -> Result<usize, StoreError> {
         let mut late = self.conn.prepare_cached(
-            "UPDATE commitments SET state = 'overdue' WHERE state = 'open' AND due_us < ?1",
+            "UPDATE commitments SET state = 'overdue', to_tell = 1 WHERE state = 'open' AND due_us < ?1",
         )?;
         Ok(late.execute([now.as_micros()])?)
     }
 
-    /// Notes that commitments were told of in the states they are given with.
+    /// Notes that commitments were told of in the states they are given with. There is something more to tell of one
+    /// that stands otherwise by now.
     pub fn commitments_told(&mut self, told: &[ListedCommitment]) -> Result<(), StoreError> {
-        let mut mark = self
-            .conn
-            .prepare_cached("UPDATE commitments SET told = ?3 WHERE chat_id = ?1 AND key = ?2")?;
+        let mut mark = self.conn.prepare_cached(
+            "UPDATE commitments SET told = ?3, to_tell = ?3 <> ifnull(
+                (SELECT decision FROM commitment_decisions d WHERE d.chat_id = ?1 AND d.key = ?2), state)
+             WHERE chat_id = ?1 AND key = ?2",
+        )?;
         for one in told {
             mark.execute(params![one.chat_id.0, one.id, name(one.status)])?;
         }
@@ -187,31 +222,25 @@ impl Write<'_> {
         key: &str,
         decision: Option<CommitmentState>,
     ) -> Result<bool, StoreError> {
-        match decision {
-            Some(decision) => {
-                let mut decide = self.conn.prepare_cached(
-                    "INSERT INTO commitment_decisions (chat_id, key, decision)
-                     SELECT chat_id, key, ?3 FROM commitments WHERE chat_id = ?1 AND key = ?2
-                     ON CONFLICT (chat_id, key) DO UPDATE SET decision = excluded.decision",
-                )?;
-                Ok(decide.execute(params![chat.0, key, name(decision)])? == 1)
-            }
-            None => {
-                let mut undo = self
-                    .conn
-                    .prepare_cached("DELETE FROM commitment_decisions WHERE chat_id = ?1 AND key = ?2")?;
-                undo.execute(params![chat.0, key])?;
-                let mut there = self.conn.prepare_cached(
-                    "SELECT EXISTS (SELECT 1 FROM commitments WHERE chat_id = ?1 AND key = ?2)",
-                )?;
-                Ok(there.query_row(params![chat.0, key], |row| row.get(0))?)
-            }
+        let mut there = self
+            .conn
+            .prepare_cached("UPDATE commitments SET to_tell = 1 WHERE chat_id = ?1 AND key = ?2")?;
+        if there.execute(params![chat.0, key])? == 0 {
+            return Ok(false);
         }
+        let mut decide = self.conn.prepare_cached(match decision {
+            Some(_) => {
+                "INSERT INTO commitment_decisions (chat_id, key, decision) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (chat_id, key) DO UPDATE SET decision = excluded.decision"
+            }
+            None => "DELETE FROM commitment_decisions WHERE chat_id = ?1 AND key = ?2 AND ?3 IS NULL",
+        })?;
+        decide.execute(params![chat.0, key, decision.map(name)])?;
+        Ok(true)
     }
 }
 
 fn commitment(row: &Row<'_>) -> rusqlite::Result<ListedCommitment> {
-    let state: String = row.get(10)?;
     Ok(ListedCommitment {
         id: row.get(0)?,
         chat_id: ChatId(row.get(1)?),
@@ -223,10 +252,7 @@ fn commitment(row: &Row<'_>) -> rusqlite::Result<ListedCommitment> {
         text: row.get(7)?,
         due: time(row.get(8)?),
         said_at: time(row.get(9)?).unwrap_or_default(),
-        status: STATES
-            .iter()
-            .find(|(_, name)| *name == state)
-            .map_or(CommitmentState::Open, |(state, _)| *state),
+        status: state(&row.get::<_, String>(10)?),
         done_by: row.get::<_, Option<i64>>(11)?.map(MessageId),
     })
 }
@@ -237,6 +263,13 @@ const STATES: [(CommitmentState, &str); 4] = [
     (CommitmentState::Overdue, "overdue"),
     (CommitmentState::Dismissed, "dismissed"),
 ];
+
+fn state(name: &str) -> CommitmentState {
+    STATES
+        .iter()
+        .find(|(_, known)| *known == name)
+        .map_or(CommitmentState::Open, |(state, _)| *state)
+}
 
 fn name(state: CommitmentState) -> &'static str {
     STATES

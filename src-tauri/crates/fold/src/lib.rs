@@ -1,0 +1,260 @@
+//! A thread that copies SQLite's write-ahead log into its file, while the writer goes on.
+//!
+//! Copying waits for the disk, twice; in the writer's thread, as SQLite does it, all who write would wait with it. What
+//! is written meanwhile is left over, and only when the log is copied to its last page can it begin anew. Where the
+//! writer never pauses, it therefore does the last bit itself: [`Fold::finish_if_due`].
+//!
+//! See "Write-Ahead Logging" in SQLite's documentation, sections 2.1 and 6, and `PRAGMA wal_checkpoint(PASSIVE)`.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rusqlite::hooks::Wal;
+use rusqlite::{Connection, OpenFlags};
+
+/// The log is copied whenever it has grown by so many pages of 4 KiB: 16 MiB. Rarely enough to cost little, and a blink
+/// to replay after a crash.
+const FOLD_PAGES: i32 = 4_000;
+
+/// A log that did not begin anew for so many pages, 64 MiB, is finished by the writer.
+const FINISH_PAGES: i64 = 16_000;
+
+/// So few pages left over are worth the writer's own time; while there are more, they are copied beside it.
+const REST_PAGES: i64 = 500;
+
+/// How often that is tried: the writer adds to them meanwhile, perhaps faster than they are copied.
+const PASSES: usize = 4;
+
+/// How long to wait for another process that has the file locked, as a backup program may.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The thread. Owned by the writer; dropping it waits for the thread.
+pub struct Fold {
+    thread: Option<JoinHandle<()>>,
+    due: Arc<Due>,
+}
+
+/// What the writer and the thread tell each other.
+struct Due {
+    /// To the thread, that there is something to copy; room for one, since who is due already is not due twice.
+    copy: SyncSender<Word>,
+    /// To the writer, that there is a last bit to copy.
+    finish: AtomicBool,
+}
+
+enum Word {
+    Copy,
+    End,
+}
+
+impl Fold {
+    /// Takes over from SQLite to copy the log of `writer`, a connection in WAL mode to the file at `path`. Its
+    /// checkpoints are as durable as those of `synchronous = NORMAL`.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be opened once more, or the thread cannot be started.
+    pub fn start(writer: &mut Connection, path: &Path) -> Result<Self, rusqlite::Error> {
+        // No creation: the writer has it open.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let conn = Connection::open_with_flags(path, flags)?;
+        conn.busy_timeout(BUSY_TIMEOUT)?;
+        conn.pragma_update(None, "synchronous", "NORMAL")?;
+        let (copy, words) = sync_channel(1);
+        let due = Arc::new(Due {
+            copy,
+            finish: AtomicBool::new(false),
+        });
+        let of_thread = Arc::clone(&due);
+        let thread = std::thread::Builder::new()
+            .name("fold".to_owned())
+            .spawn(move || run(&conn, &words, &of_thread.finish));
+        let thread = thread.map_err(|error| {
+            let cannot = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CANTOPEN);
+            rusqlite::Error::SqliteFailure(cannot, Some(format!("a thread could not be started: {error}")))
+        })?;
+        let of_hook = Arc::clone(&due);
+        let (mut last_pages, mut grown_pages) = (0, 0);
+        // This also ends the checkpoints that SQLite makes by itself.
+        writer.wal_hook(Some(move |_: &mut Wal, log_pages| {
+            // Each commit adds pages: if there are no more than before, the log began anew. (If it did and this one
+            // commit is larger than all of it was, less is counted than was written; the next ones make up for that.)
+            grown_pages += if log_pages > last_pages {
+                log_pages - last_pages
+            } else {
+                log_pages
+            };
+            last_pages = log_pages;
+            if grown_pages >= FOLD_PAGES {
+                grown_pages = 0;
+                let _ = of_hook.copy.try_send(Word::Copy); // Full: it will look again anyway.
+            }
+            Ok(())
+        }))?;
+        Ok(Self {
+            thread: Some(thread),
+            due,
+        })
+    }
+
+    /// Copies what is left over, if that is due: it is little, and the log can begin anew then. Called by the writer
+    /// between its commits.
+    pub fn finish_if_due(&self, writer: &Connection) {
+        if self.due.finish.swap(false, Ordering::Relaxed)
+            && let Err(error) = pass(writer)
+        {
+            log(&error);
+        }
+    }
+}
+
+impl fmt::Debug for Fold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fold").finish_non_exhaustive()
+    }
+}
+
+impl Drop for Fold {
+    fn drop(&mut self) {
+        let _ = self.due.copy.send(Word::End); // It has ended already.
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join(); // It panicked: the panic was reported when it did.
+        }
+    }
+}
+
+fn run(conn: &Connection, words: &Receiver<Word>, finish: &AtomicBool) {
+    while let Ok(Word::Copy) = words.recv() {
+        if finish.load(Ordering::Relaxed) {
+            continue; // Two at a time would be in each other's way, and the writer is about to.
+        }
+        match copy(conn) {
+            Ok(log_pages) => finish.store(log_pages > FINISH_PAGES, Ordering::Relaxed),
+            Err(error) => log(&error),
+        }
+    }
+}
+
+/// Copies the log; one that the writer is to finish until little is left over. Answers how long it is, in pages.
+fn copy(conn: &Connection) -> Result<i64, rusqlite::Error> {
+    let mut log_pages = pass(conn)?;
+    for _ in 1..PASSES {
+        let before = log_pages;
+        if before <= FINISH_PAGES {
+            break;
+        }
+        log_pages = pass(conn)?;
+        if log_pages - before <= REST_PAGES {
+            break;
+        }
+    }
+    Ok(log_pages)
+}
+
+/// Copies what can be copied without keeping anybody waiting. Answers how long the log was then, in pages.
+fn pass(conn: &Connection) -> Result<i64, rusqlite::Error> {
+    let mut checkpoint = conn.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")?;
+    checkpoint.query_row([], |row| row.get(1))
+}
+
+fn log(error: &rusqlite::Error) {
+    tracing::warn!(%error, "a write-ahead log could not be copied into its file; it is tried again");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A value that fills a page of the log, and some more for the tree above it.
+    const ROW_BYTES: usize = 4_000;
+
+    fn open(path: &Path) -> Connection {
+        let conn = Connection::open(path).expect("opened");
+        conn.pragma_update(None, "journal_mode", "WAL").expect("WAL");
+        conn.execute_batch("CREATE TABLE IF NOT EXISTS rows (value BLOB)")
+            .expect("made");
+        conn
+    }
+
+    fn write(conn: &Connection, rows: usize) {
+        let row = vec![7_u8; ROW_BYTES];
+        conn.execute_batch("BEGIN").expect("begun");
+        for _ in 0..rows {
+            conn.execute("INSERT INTO rows VALUES (?1)", [&row])
+                .expect("written");
+        }
+        conn.execute_batch("COMMIT").expect("committed");
+    }
+
+    fn length(path: &Path) -> u64 {
+        std::fs::metadata(path).map_or(0, |file| file.len())
+    }
+
+    #[test]
+    fn the_log_is_copied_beside_the_writer_and_begins_anew() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("test.db");
+        let mut conn = open(&path);
+        let fold = Fold::start(&mut conn, &path).expect("started");
+        let (rows, commits) = (FOLD_PAGES as usize + 100, 10);
+        let looks = Connection::open(&path).expect("opened");
+        let left_pages = || -> i64 {
+            let look = "PRAGMA wal_checkpoint(NOOP)";
+            looks
+                .query_row(look, [], |row| Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?))
+                .expect("looked")
+        };
+        for round in 1..=5 {
+            for _ in 0..commits {
+                write(&conn, rows / commits);
+            }
+            let began = std::time::Instant::now();
+            // What came after the word may be left.
+            while left_pages() > FOLD_PAGES as i64 / 2 {
+                assert!(began.elapsed() < Duration::from_secs(60), "round {round}");
+                std::thread::yield_now();
+            }
+        }
+        let log = length(&folder.path().join("test.db-wal"));
+        assert!(log < 3 * (rows * ROW_BYTES) as u64, "it began anew: {log}");
+        drop(fold);
+        drop((conn, looks));
+        let rows_found: i64 = open(&path)
+            .query_row("SELECT count(*) FROM rows", [], |row| row.get(0))
+            .expect("read");
+        assert_eq!(rows_found as usize, 5 * rows);
+    }
+
+    #[test]
+    fn a_writer_that_never_pauses_finishes_the_log_itself() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("test.db");
+        let mut conn = open(&path);
+        let fold = Fold::start(&mut conn, &path).expect("started");
+        let once = 2 * FINISH_PAGES as usize;
+        let mut written = 0;
+        while written < 3 * once {
+            write(&conn, 200);
+            written += 200;
+            fold.finish_if_due(&conn);
+        }
+        let log = length(&folder.path().join("test.db-wal"));
+        assert!(log < (2 * once * ROW_BYTES) as u64, "{log} of {written} rows");
+    }
+
+    #[test]
+    fn nothing_is_copied_that_is_not_due() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("test.db");
+        let mut conn = open(&path);
+        let fold = Fold::start(&mut conn, &path).expect("started");
+        write(&conn, 10);
+        drop(fold);
+        assert!(length(&path) < (10 * ROW_BYTES) as u64);
+    }
+}

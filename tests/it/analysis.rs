@@ -102,6 +102,45 @@ fn a_paused_run_starts_nothing_and_a_resumed_one_ends() {
 }
 
 #[test]
+fn what_is_open_and_what_is_being_analysed_is_told_for_as_long_as_it_is() {
+    let (_home, server) = with_conversations(MANY);
+    let now = || server.client().get("/api/conversations/now");
+    assert_eq!(now(), json!({"open": [], "analysing": []}));
+    let (run, _) = start_and_pause(&server);
+    let oldest = || {
+        let mut page = server.client().get("/api/chats/1/conversations?limit=1000");
+        while let Some(before) = page["next"].as_str() {
+            let target = format!("/api/chats/1/conversations?limit=1000&before={before}");
+            page = server.client().get(&target);
+        }
+        let all = page["conversations"].as_array().expect("a list");
+        all.last().expect("one").clone()
+    };
+    assert_eq!(now(), json!({"open": [], "analysing": [1]}));
+    assert_eq!(oldest()["analysing"], true);
+    post(&server, &format!("/api/analysis/runs/{run}/cancel"));
+    ended(&server, &run);
+    assert_eq!(now(), json!({"open": [], "analysing": []}));
+    assert_eq!(oldest()["analysing"], false);
+
+    // The clock is far from sealing these. The newest message is first.
+    let message = |key: &str, time: &str| {
+        let messages = [json!({"key": key, "content": key, "timestamp": time})];
+        let body = json!({"source": "test", "chat": {"key": key}, "messages": messages});
+        let posted = server
+            .client()
+            .ask("POST", "/api/live-sync/messages", &body.to_string());
+        posted.json()["chat_id"].clone()
+    };
+    let later = message("later", "2900-01-02T00:00:00Z");
+    let earlier = message("earlier", "2900-01-01T00:00:00Z");
+    assert_eq!(now()["open"], json!([later, earlier]));
+    post(&server, &format!("/api/chats/{later}/seal"));
+    assert_eq!(now()["open"], json!([earlier]));
+    server.stop();
+}
+
+#[test]
 fn a_cancelled_run_ends_once_and_its_counts_add_up() {
     let (_home, server) = with_conversations(MANY);
     let (run, paused) = start_and_pause(&server);

@@ -65,6 +65,7 @@ const ROUTES: &[(&str, &str)] = &[
     ),
     ("/api/contacts", "/api/contacts"),
     ("/api/contacts/{contact_id}", "/api/contacts/1"),
+    ("/api/conversations/now", "/api/conversations/now"),
     (
         "/api/conversations/{conversation_id}/results",
         "/api/conversations/1/results",

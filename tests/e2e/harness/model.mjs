@@ -13,6 +13,8 @@ const ANSWER = {
 export class Model {
   /** How long an answer takes. */
   waitMs = 0;
+  /** What an answer waits for besides. */
+  wait = Promise.resolve();
   /** Conversations that hold this are too long for it, whatever their length. */
   refused = '';
   #server = createServer((request, response) => void this.#answer(request, response));
@@ -45,6 +47,7 @@ export class Model {
     let body = '';
     for await (const part of request) body += part;
     await new Promise((done) => setTimeout(done, this.waitMs));
+    await this.wait;
     response.setHeader('content-type', 'application/json');
     if (this.refused && body.includes(this.refused)) {
       response.writeHead(413).end('{"error":{"message":"too much"}}');

@@ -49,3 +49,28 @@ export function seeded(seed: number): () => number {
     return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
   };
 }
+
+/**
+ * The frames of a page, which come when a test says so and not before: `requestAnimationFrame` waits for `next`.
+ *
+ * Where frames come by themselves, what a frame asks for may come before or after what a test waits for, as the load
+ * of the machine has it.
+ */
+export function framesByHand() {
+  let asked: FrameRequestCallback[] = [];
+  globalThis.requestAnimationFrame = (call) => asked.push(call);
+  return {
+    /** One frame. What it asks for comes with the next one. */
+    async next(): Promise<void> {
+      const now = asked;
+      asked = [];
+      now.forEach((call) => call(0));
+      await settled();
+    },
+  };
+}
+
+/** When all that needs no time has happened: promises that are kept already, and what follows of them. */
+export function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

@@ -4,9 +4,10 @@ use chatstats_model::{RunId, RunState};
 use chatstats_store::{Announced, Lane, NewTask, Selection, StoreError, TaskLane};
 
 use crate::analysis::Inner;
+use crate::steps::in_steps;
 
-/// Tasks written down in one step of the writer: a few milliseconds, which is what a live message may have to wait.
-const SEEDED_AT_ONCE: usize = 1_000;
+/// Tasks written down before the writer looks whether a message waits, which ends the step: a part of a millisecond.
+const SEEDED_UNSEEN: usize = 32;
 
 /// What a run asked for by hand is worth, next to what runs by itself.
 pub(crate) const RUN_PRIORITY: u8 = 1;
@@ -83,22 +84,13 @@ pub(crate) async fn end_if_over(inner: &Inner, id: RunId, is_recovery: bool) -> 
 }
 
 async fn write_down(inner: &Inner, id: RunId, lane: TaskLane, tasks: Vec<NewTask>) -> Result<(), StoreError> {
-    for some in tasks.chunks(SEEDED_AT_ONCE) {
-        let (some, now) = (some.to_vec(), inner.settings.now());
-        let is_wanted = inner
-            .store
-            .write(Lane::Bulk, 0, move |write| {
-                // Looked at in the same step: a run that was stopped gets no more tasks.
-                let wanted = write.run_state(id)? == Some(RunState::Seeding);
-                if wanted {
-                    write.seed_tasks(id, lane, &some, RUN_PRIORITY, now)?;
-                }
-                Ok(wanted)
-            })
-            .await?;
-        if !is_wanted {
-            break;
+    let now = inner.settings.now();
+    in_steps(&inner.store, tasks, SEEDED_UNSEEN, move |write, few| {
+        // Looked at in the same step: a run that was stopped gets no more tasks.
+        if write.run_state(id)? == Some(RunState::Seeding) {
+            write.seed_tasks(id, lane, few, RUN_PRIORITY, now)?;
         }
-    }
-    Ok(())
+        Ok(())
+    })
+    .await
 }

@@ -64,6 +64,8 @@ pub struct SummarisedConversation {
     pub conversation: Conversation,
     /// What was found; none while there is no current result.
     pub summary: Option<ConversationSummary>,
+    /// Whether it waits to be analysed, or is being analysed.
+    pub analysing: bool,
 }
 
 /// What the current results of a conversation say, in short.
@@ -79,6 +81,18 @@ pub struct ConversationSummary {
     /// Promises and requests found.
     #[ts(type = "number")]
     pub commitments: u64,
+    /// What a language model says that it was about; none where none was asked.
+    pub gist: Option<String>,
+}
+
+/// Answer to `GET /api/conversations/now`: where something goes on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct ConversationsNow {
+    /// Chats whose last conversation is open, the one with the newest message first; at most 10,000.
+    pub open: Vec<ChatId>,
+    /// Chats with a conversation that waits to be analysed or is being analysed, by id; at most 10,000.
+    pub analysing: Vec<ChatId>,
 }
 
 /// Answer to `POST /api/chats/{id}/seal`.

@@ -14,6 +14,7 @@ export type { ContactId } from './bindings/ContactId';
 export type { ContactUpdate } from './bindings/ContactUpdate';
 export type { ContactsInitial } from './bindings/ContactsInitial';
 export type { ConversationId } from './bindings/ConversationId';
+export type { ConversationsNow } from './bindings/ConversationsNow';
 export type { ConversationSummary } from './bindings/ConversationSummary';
 export type { Counts } from './bindings/Counts';
 export type { DateOrder } from './bindings/DateOrder';

@@ -21,6 +21,17 @@ export interface Group {
   list: ListedCommitment[];
 }
 
+/** What tells a commitment from all others. */
+export function commitmentKey({ chat_id, id }: Pick<ListedCommitment, 'chat_id' | 'id'>): string {
+  return `${chat_id}/${id}`;
+}
+
+/** The address at which a commitment is shown among all. */
+export function commitmentPath(one: ListedCommitment): string {
+  const shown = `show=${encodeURIComponent(commitmentKey(one))}`;
+  return `/commitments?${one.mine ? '' : 'whose=theirs&'}${shown}`;
+}
+
 /** Where a commitment stands now. */
 export function groupOf({ status, due }: ListedCommitment, now: Date): GroupName {
   if (status === 'done' || status === 'dismissed') return status;

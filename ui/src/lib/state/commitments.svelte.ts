@@ -9,6 +9,7 @@ import {
 } from '$lib/api/live/client';
 import type { ListedCommitment } from '$lib/api/types';
 import { field, readFrame } from '$lib/format/events';
+import { commitmentKey } from './commitmentGroups';
 import { connection } from './connection.svelte';
 import { toasts } from './toasts.svelte';
 
@@ -57,7 +58,7 @@ class Commitments {
       let next: number | null = 0;
       for (let pages = 0; next !== null && pages < PAGES_MAX; pages++) {
         const page = await commitmentPage(next);
-        page.commitments.forEach((one) => found.set(key(one), one));
+        page.commitments.forEach((one) => found.set(commitmentKey(one), one));
         next = page.next;
       }
       // What was decided meanwhile may not be in it: it is read again.
@@ -88,7 +89,7 @@ class Commitments {
 
   #set(one: ListedCommitment): void {
     this.#changes += 1;
-    this.byKey = new Map(this.byKey).set(key(one), one);
+    this.byKey = new Map(this.byKey).set(commitmentKey(one), one);
   }
 
   #hear(name: StreamEvent, data: unknown): void {
@@ -113,7 +114,3 @@ class Commitments {
 }
 
 export const commitments = new Commitments();
-
-function key({ chat_id, id }: ListedCommitment): string {
-  return `${chat_id}/${id}`;
-}

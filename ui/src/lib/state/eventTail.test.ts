@@ -3,7 +3,7 @@ import type { EntryAnchor, EntryFilter } from '$lib/api/bus';
 import type { Subscriber } from '$lib/api/live/client';
 import type { EntryPage, StreamEntry, StreamReach } from '$lib/api/types';
 import { compareIds, wanted } from '$lib/format/events';
-import { seeded } from '$lib/testing';
+import { framesByHand, seeded, settled } from '$lib/testing';
 import { EventTail } from './eventTail.svelte';
 import { entriesOf } from './eventWindow';
 
@@ -73,8 +73,7 @@ function read(filter: EntryFilter, anchor: EntryAnchor, count: number): EntryPag
 }
 
 const all = { stream: 'main', scope: '', type: '', run: '' };
-const settle = () => new Promise((resolve) => setTimeout(resolve, 0));
-const frame = () => new Promise((resolve) => requestAnimationFrame(resolve)).then(settle);
+const frames = framesByHand();
 const idsOf = (list: readonly StreamEntry[]) => list.map(({ id }) => id);
 const shown = () => idsOf(entriesOf(tail.rows));
 const newest = (n: number) => idsOf(server.log).slice(-n);
@@ -101,10 +100,10 @@ function bring(): void {
 
 /** Answers everything that is asked for, until nothing more is. */
 async function answerAll(): Promise<void> {
-  await settle();
+  await settled();
   while (server.answers.length > 0) {
     server.answers.splice(0).forEach((answer) => answer());
-    await settle();
+    await settled();
   }
 }
 
@@ -128,7 +127,7 @@ it('opens at the end and shows what comes', async () => {
   expect(shown().slice(-20)).toEqual(newest(20));
   write(3);
   bring();
-  await frame();
+  await frames.next();
   expect(shown().slice(-23)).toEqual(newest(23));
 });
 
@@ -136,14 +135,14 @@ it('what is written while the first page is on its way is there once', async () 
   write(50);
   tail = new EventTail(all, null);
   tail.open();
-  await settle();
+  await settled();
   write(2);
   server.stream?.state?.({ phase: 'live', resumed: false });
   unheard = unheard.slice(-1);
   write(1);
   bring();
   await answerAll();
-  await frame();
+  await frames.next();
   expect(shown().slice(-20)).toEqual(newest(20));
 });
 
@@ -167,7 +166,7 @@ it('a filter that finds little looks back by itself, and takes only what matches
   write(2);
   write(1, 'failed');
   bring();
-  await frame();
+  await frames.next();
   expect(shown()).toEqual(['1-0', '302-0', '305-0']);
 });
 
@@ -177,7 +176,7 @@ it('paused, it counts what comes and shows it when it goes on', async () => {
   expect(tail.pause()).toBe('30-0');
   write(7);
   bring();
-  await frame();
+  await frames.next();
   expect([shown().at(-1), tail.waiting]).toEqual(['30-0', 7]);
   await tail.resume();
   expect([shown().at(-1), tail.waiting]).toEqual(['37-0', 0]);
@@ -247,19 +246,19 @@ describe('whatever happens in whatever order', () => {
         else if (dice < 0.85) tail.looking(random() < 0.5);
         else if (dice < 0.9) void (tail.paused ? tail.resume() : tail.pause());
         else if (dice < 0.95) void tail.toEnd();
-        else await frame();
-        await settle();
+        else await frames.next();
+        await settled();
         const ids = shown();
         const from = idsOf(server.log).indexOf(ids[0] ?? '');
         expect(ids).toEqual(idsOf(server.log).slice(Math.max(0, from), Math.max(0, from) + ids.length));
       }
       bring();
       await answerAll();
-      await frame();
+      await frames.next();
       if (tail.paused) void tail.resume();
       else void tail.toEnd();
       await answerAll();
-      await frame();
+      await frames.next();
       expect(shown().at(-1)).toBe(server.log.at(-1)?.id);
     });
   }

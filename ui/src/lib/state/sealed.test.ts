@@ -12,6 +12,7 @@ function conversation(id: number, from: number, to: number, sealed = true): Summ
     message_count: to - from + 1,
     sealed,
     summary: null,
+    analysing: false,
   };
 }
 const messages = [1, 2, 3, 10, 11, 20].map((minute) => message(minute));
@@ -40,7 +41,7 @@ test('messages outside of the conversations that are known have no rule', () => 
 test('a rule says the length, and the mood and topics once they are known', () => {
   const one = conversation(1, 1, 3);
   expect(sealFacts(one)).toEqual(['3 messages', '2 min']);
-  const summary = { mood: 0.3, language: 'en', topics: ['harbour', 'tram'], commitments: 1 };
+  const summary = { mood: 0.3, language: 'en', topics: ['harbour', 'tram'], commitments: 1, gist: null };
   expect(sealFacts({ ...one, summary })).toEqual([
     '3 messages',
     '2 min',

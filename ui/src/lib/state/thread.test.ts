@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { PageAnchor } from '$lib/api/chats';
 import type { Subscriber } from '$lib/api/live/client';
 import type { Message, MessagePage } from '$lib/api/types';
-import { message, seeded } from '$lib/testing';
+import { framesByHand, message, seeded, settled } from '$lib/testing';
 import { compare } from './merge';
 import { Thread } from './thread.svelte';
 
@@ -53,13 +53,12 @@ function read(anchor: PageAnchor): MessagePage {
 }
 
 const stream = () => server.listeners.get('chat/1');
-const settle = () => new Promise((resolve) => setTimeout(resolve, 0));
-const frame = () => new Promise((resolve) => requestAnimationFrame(resolve)).then(settle);
+const frames = framesByHand();
 const ids = (list: readonly Message[]) => list.map(({ id }) => id);
 
 async function answer(): Promise<void> {
   server.answers.splice(0).forEach((resolve) => resolve());
-  await settle();
+  await settled();
 }
 
 function post(...list: Message[]): void {
@@ -107,7 +106,7 @@ describe('a thread', () => {
     goLive();
     thread.looking(thread.messages[0], false);
     post(message(101), message(102), message(90, { content: 'edited' }));
-    await frame();
+    await frames.next();
     expect(thread.unseen).toBe(2);
     expect(thread.messages.find(({ id }) => id === 90)?.content).toBe('edited');
     thread.looking(thread.messages[5], true);
@@ -123,8 +122,9 @@ describe('a thread', () => {
     const lengths: number[] = [];
     const note = () => void (shifts.push(thread.shift), lengths.push(thread.messages.length));
     post(message(101, { timestamp: message(85).timestamp }), message(102));
-    requestAnimationFrame(note);
-    await frame();
+    await frames.next();
+    note();
+    await frames.next();
     note();
     expect(shifts).toEqual([true, false]);
     expect(lengths).toEqual([PAGE + 1, PAGE + 2]);
@@ -177,11 +177,11 @@ it('has no hole and nothing twice, whatever comes while it pages', { timeout: 30
       else if (choice < 0.8) void thread.loadOlder();
       else if (choice < 0.95) await answer();
       else void thread.show({ around: 1 + Math.floor(random() * 99) });
-      if (random() < 0.3) await frame();
+      if (random() < 0.3) await frames.next();
     }
     for (let i = 0; i < 3; i++) {
       await answer();
-      await frame();
+      await frames.next();
     }
     const all = [...server.messages].sort(compare);
     const from = ids(all).indexOf(thread.messages[0]?.id ?? -1);

@@ -1,12 +1,15 @@
 //! `/api/chats/{id}/conversations`: how a chat is cut, and what passes found. `/api/chats/{id}/seal`: ends the open
 //! conversation now. `/api/chats/{id}/look`: the user looks at it. `/api/conversations/{id}/results`: all that was found.
+//! `/api/conversations/now`: which chats have one that is open, or that is being analysed.
 
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use chatstats_model::{ChatId, ConversationId, ResultList, Sealed, SummarisedPage, Timestamp};
+use chatstats_model::{
+    ChatId, ConversationId, ConversationsNow, ResultList, Sealed, SummarisedPage, Timestamp,
+};
 use chatstats_store::Reader;
 use serde::Deserialize;
 
@@ -21,11 +24,15 @@ const PAGE_DEFAULT: usize = 100;
 /// Conversations on a page at most.
 const PAGE_MAX: usize = 1_000;
 
+/// Chats of each kind that are named at most: as many as a list of chats is made for, in some 60 KB.
+const NOW_MAX: usize = 10_000;
+
 pub(crate) fn routes() -> Router<AppState> {
     Router::new()
         .route("/api/chats/{chat_id}/conversations", get(page))
         .route("/api/chats/{chat_id}/look", post(look))
         .route("/api/chats/{chat_id}/seal", post(seal))
+        .route("/api/conversations/now", get(now))
         .route("/api/conversations/{conversation_id}/results", get(results))
 }
 
@@ -51,6 +58,18 @@ async fn page(
     };
     let page = state.store.read(move |reader| reader.consistent(read)).await?;
     Ok(Json(page))
+}
+
+/// Events say that this changed, and this is where to read it.
+async fn now(State(state): State<AppState>) -> Result<Json<ConversationsNow>, ApiError> {
+    let read = |reader: &Reader| {
+        Ok(ConversationsNow {
+            open: reader.chats_open(NOW_MAX)?,
+            analysing: reader.chats_being_analysed(NOW_MAX)?,
+        })
+    };
+    let found = state.store.read(move |reader| reader.consistent(read)).await?;
+    Ok(Json(found))
 }
 
 /// Lets what waits of the chat be analysed first.

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use chatstats_llm::LlmResult;
 use chatstats_model::{
     ChatId, ConversationId, ConversationPage, ConversationSummary, PassResult, SummarisedConversation,
     SummarisedPage,
@@ -59,6 +60,7 @@ pub(super) fn summarise(
             Some(summary(reader, backgrounds, chat, &results)?)
         };
         conversations.push(SummarisedConversation {
+            analysing: reader.is_being_analysed(conversation.id)?,
             conversation,
             summary,
         });
@@ -103,6 +105,9 @@ fn summary(
             .map(|topic| topic.term)
             .collect(),
         commitments: of::<Commitments>(results, "commitments").map_or(0, |found| found.found.len() as u64),
+        gist: of::<LlmResult>(results, "llm")
+            .and_then(|found| found.insight)
+            .map(|insight| insight.summary),
     })
 }
 

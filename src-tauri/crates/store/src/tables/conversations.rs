@@ -12,6 +12,10 @@ use crate::{Reader, StoreError};
 const CONVERSATION: &str =
     "SELECT id, chat_id, first_us, last_us, message_count, sealed, fingerprint FROM conversations";
 
+/// By the index of open ones, so that it costs what it finds.
+const CHATS_OPEN: &str = "SELECT chat_id FROM conversations INDEXED BY conversations_open WHERE sealed = 0
+    ORDER BY last_us DESC LIMIT ?1";
+
 /// How many conversations there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ConversationCounts {
@@ -86,6 +90,13 @@ impl Reader {
     pub fn open_conversation(&self, chat: ChatId) -> Result<Option<Conversation>, StoreError> {
         let newest = newest(&self.conn, chat)?.filter(|newest| !newest.sealed);
         newest.map_or(Ok(None), |newest| self.conversation(newest.id))
+    }
+
+    /// Chats whose last conversation is open, the one with the newest message first.
+    pub fn chats_open(&self, limit: usize) -> Result<Vec<ChatId>, StoreError> {
+        let mut query = self.conn.prepare_cached(CHATS_OPEN)?;
+        let rows = query.query_map([limit as i64], |row| Ok(ChatId(row.get(0)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// How many conversations there are in all chats.

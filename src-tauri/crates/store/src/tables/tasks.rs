@@ -152,6 +152,18 @@ const TASK: &str =
     "SELECT id, run_id, chat_id, conversation_id, state, priority, attempt, due_us, error, created_us,
     started_us, finished_us FROM tasks";
 
+/// A step of the index for each chat, and not one for each task: a run has many tasks of each chat.
+const CHATS_BEING_ANALYSED: &str = "WITH RECURSIVE
+    chat (id) AS (
+        SELECT min(chat_id) FROM tasks INDEXED BY tasks_by_chat WHERE state IN (0, 1, 2)
+        UNION ALL
+        SELECT (SELECT min(chat_id) FROM tasks INDEXED BY tasks_by_chat
+                WHERE state IN (0, 1, 2) AND chat_id > chat.id)
+        FROM chat WHERE chat.id IS NOT NULL
+        LIMIT ?1
+    )
+    SELECT id FROM chat WHERE id IS NOT NULL";
+
 /// Failed or dead, and not tried again since.
 const IS_DEAD_LETTER: &str = "state IN (4, 5) AND retried = 0";
 
@@ -186,6 +198,22 @@ impl Reader {
         let mut query = self.conn.prepare_cached(&format!("{TASK} WHERE id = ?1"))?;
         let mut rows = query.query_map([id.0], task)?;
         Ok(rows.next().transpose()?)
+    }
+
+    /// Chats with tasks that have not ended, by id.
+    pub fn chats_being_analysed(&self, limit: usize) -> Result<Vec<ChatId>, StoreError> {
+        let mut query = self.conn.prepare_cached(CHATS_BEING_ANALYSED)?;
+        let rows = query.query_map([limit as i64], |row| Ok(ChatId(row.get(0)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Whether a conversation has a task that has not ended.
+    pub fn is_being_analysed(&self, id: ConversationId) -> Result<bool, StoreError> {
+        let mut query = self.conn.prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM tasks INDEXED BY tasks_by_conversation
+                WHERE conversation_id = ?1 AND state IN (0, 1, 2))",
+        )?;
+        Ok(query.query_row([id.0], |row| row.get(0))?)
     }
 
     /// How many tasks stand where; of all runs, or of one.

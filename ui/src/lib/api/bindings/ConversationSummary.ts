@@ -19,4 +19,8 @@ topics: Array<string>,
 /**
  * Promises and requests found.
  */
-commitments: number, };
+commitments: number, 
+/**
+ * What a language model says that it was about; none where none was asked.
+ */
+gist: string | null, };

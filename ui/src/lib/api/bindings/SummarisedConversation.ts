@@ -13,6 +13,10 @@ export type SummarisedConversation = {
  */
 summary: ConversationSummary | null, 
 /**
+ * Whether it waits to be analysed, or is being analysed.
+ */
+analysing: boolean, 
+/**
  * Stays while its messages are the same, also over new imports. Never that of another one.
  */
 id: ConversationId, 

@@ -28,8 +28,8 @@ pub use chat::{
     Chat, ChatFields, ChatUpdate, Contact, ContactUpdate, LastMessage, PARTICIPANTS_SHOWN, Participant,
 };
 pub use conversation::{
-    CONVERSATION_GAP_MINUTES, Conversation, ConversationPage, ConversationSummary, ConversationsNow,
-    Sealed, SummarisedConversation, SummarisedPage,
+    CONVERSATION_GAP_MINUTES, Conversation, ConversationPage, ConversationSummary, ConversationsNow, Sealed,
+    SummarisedConversation, SummarisedPage,
 };
 pub use id::{ChatId, ContactId, ConversationId, ImportId, MessageId, Rev, RunId, TaskId};
 pub use import::{

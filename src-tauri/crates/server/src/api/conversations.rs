@@ -7,7 +7,9 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use chatstats_model::{ChatId, ConversationId, ConversationsNow, ResultList, Sealed, SummarisedPage, Timestamp};
+use chatstats_model::{
+    ChatId, ConversationId, ConversationsNow, ResultList, Sealed, SummarisedPage, Timestamp,
+};
 use chatstats_store::Reader;
 use serde::Deserialize;
 

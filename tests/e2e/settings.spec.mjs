@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { launch, open, violations, visit } from './harness/browser.mjs';
+import { atRest, launch, open, violations, visit } from './harness/browser.mjs';
 import { history, Program } from './harness/program.mjs';
 
 let program, browser, context, page;
@@ -165,7 +165,7 @@ async function everywhere(name) {
       await page.setViewportSize({ width, height });
       // Colours that fade from one theme to the other have any contrast on the way.
       await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-      await page.evaluate(() => Promise.all(document.getAnimations().map((one) => one.finished)));
+      await atRest(page);
       await page.getByText('Data folder').waitFor();
       if (process.env.SHOTS) {
         await page.screenshot({

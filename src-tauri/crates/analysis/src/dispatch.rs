@@ -18,10 +18,6 @@ use crate::requests;
 use crate::seed;
 use crate::steps::do_messages_come;
 
-/// Tasks handed out ahead, for each worker: enough that none waits while the writer is busy, and few enough that a
-/// more important one does not wait long.
-const AHEAD_PER_WORKER: usize = 32;
-
 /// Endings written down in one step of the writer, at most: enough to share the cost of a commit.
 const SETTLED_AT_ONCE: usize = 128;
 
@@ -205,7 +201,7 @@ impl Dispatcher {
             }
             // Ahead, so that no worker that computes waits for the writer. One that waits anyway need not have it.
             let ahead = match lane {
-                TaskLane::Compute => workers * AHEAD_PER_WORKER,
+                TaskLane::Compute => pool.ahead(),
                 TaskLane::Wait => *workers,
             };
             // Not one by one: a claim is a step of the writer.

@@ -1,7 +1,7 @@
 //! Threads that compute. One that hangs in a pass is given up and replaced.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -11,6 +11,17 @@ use tokio::sync::{mpsc, oneshot};
 
 /// Threads that hang at a time, at most: each may use a processor for ever. Beyond that none is replaced until one ends.
 const HANGING_MAX: usize = 8;
+
+/// How much work is handed out ahead: for so long nobody need wait for the writer, and what is more important does.
+const AHEAD: Duration = Duration::from_millis(50);
+
+/// How many tasks that is for each worker, at least and at most, and as long as nobody knows how long they take.
+const AHEAD_MIN: u64 = 4;
+const AHEAD_MAX: u64 = 256;
+const AHEAD_FIRST: u64 = 32;
+
+/// A new time counts for one in so many of those that tell how long a task takes.
+const TIMES_COUNTED: u64 = 16;
 
 /// What a worker does with a task: everything but the bookkeeping.
 pub(crate) type Job = Box<dyn FnMut(&Claimed) -> Finished>;
@@ -47,6 +58,8 @@ struct Shared {
     out: AtomicUsize,
     /// Threads that were given up and have not ended.
     hanging: AtomicUsize,
+    /// How long a task takes, in nanoseconds, about; 0 while nobody knows.
+    took_ns: AtomicU64,
     arrived: Condvar,
     finished: mpsc::UnboundedSender<Finished>,
 }
@@ -70,6 +83,7 @@ impl Pool {
                 queue: Mutex::default(),
                 out: AtomicUsize::new(0),
                 hanging: AtomicUsize::new(0),
+                took_ns: AtomicU64::new(0),
                 arrived: Condvar::new(),
                 finished,
             }),
@@ -102,6 +116,15 @@ impl Pool {
     /// Tasks that no worker has taken yet.
     pub(crate) fn waiting(&self) -> usize {
         self.shared.lock().tasks.len()
+    }
+
+    /// How many tasks are to wait for its workers, so that none of them waits for the writer.
+    pub(crate) fn ahead(&self) -> usize {
+        let each = match self.shared.took_ns.load(Ordering::Relaxed) {
+            0 => AHEAD_FIRST,
+            took_ns => (AHEAD.as_nanos() as u64 / took_ns).clamp(AHEAD_MIN, AHEAD_MAX),
+        };
+        self.workers * each as usize
     }
 
     /// Whether all workers hang, and so many do that none is replaced: what is handed over now would never begin.
@@ -182,6 +205,17 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Two workers that do this at a time may lose one of their times: the next tell the same.
+    fn took(&self, time: Duration) {
+        let took_ns = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX).max(1);
+        let known_ns = self.took_ns.load(Ordering::Relaxed);
+        let now_ns = match known_ns {
+            0 => took_ns,
+            _ => known_ns - known_ns / TIMES_COUNTED + took_ns / TIMES_COUNTED,
+        };
+        self.took_ns.store(now_ns.max(1), Ordering::Relaxed);
+    }
+
     fn next(&self) -> Option<Claimed> {
         let mut queue = self.lock();
         loop {
@@ -206,8 +240,10 @@ fn work(shared: &Shared, slot: &Slot) {
     go_last();
     let mut job = (shared.jobs)();
     while let Some(task) = shared.next() {
-        slot.lock().task = Some((task, Instant::now()));
+        let began = Instant::now();
+        slot.lock().task = Some((task, began));
         let finished = job(&task);
+        shared.took(began.elapsed());
         let mut in_hand = slot.lock();
         in_hand.task = None;
         if in_hand.is_given_up {

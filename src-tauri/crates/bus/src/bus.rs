@@ -79,6 +79,30 @@ impl Bus {
         self.add(&self.0.events, NewId::Auto, fields)
     }
 
+    /// As [`submit`](Self::submit), for several that belong together: each a scope, a type and its fields. They are handed
+    /// over without a pause, so that they are mostly written, and told of, together.
+    ///
+    /// # Errors
+    ///
+    /// As [`submit`](Self::submit), with how many were taken before the one that was not.
+    pub fn submit_all<'e>(
+        &self,
+        events: impl IntoIterator<Item = (&'e str, &'e str, &'e Map<String, Value>)>,
+    ) -> Result<Vec<Submitted>, (usize, BusError)> {
+        let fields = |(scope, event_type, data)| {
+            let ts = self.0.stamp.next(jiff::Timestamp::now().as_microsecond());
+            event::fields(scope, event_type, &ts, data)
+        };
+        let all: Result<Vec<_>, _> = events.into_iter().map(fields).collect();
+        let all = all.map_err(|error| (0, error.into()))?;
+        let mut submitted = Vec::with_capacity(all.len());
+        for fields in all {
+            let taken = self.add(&self.0.events, NewId::Auto, fields);
+            submitted.push(taken.map_err(|error| (submitted.len(), error))?);
+        }
+        Ok(submitted)
+    }
+
     /// As [`submit`](Self::submit), and waits until it is written.
     ///
     /// # Errors

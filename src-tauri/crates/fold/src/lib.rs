@@ -21,8 +21,8 @@ use rusqlite::{Connection, OpenFlags};
 /// to replay after a crash.
 const FOLD_PAGES: i32 = 4_000;
 
-/// A log that did not begin anew for so many pages, 64 MiB, is finished by the writer.
-const FINISH_PAGES: i64 = 16_000;
+/// A log that did not begin anew for so many pages, 128 MiB, is finished by the writer.
+const FINISH_PAGES: i64 = 32_000;
 
 /// So few pages left over are worth the writer's own time; while there are more, they are copied beside it.
 const REST_PAGES: i64 = 500;

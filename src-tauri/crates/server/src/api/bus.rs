@@ -119,11 +119,13 @@ async fn publish(
     if let Some(problem) = away(&state) {
         return Err(ApiError::BusAway(problem));
     }
-    let mut submitted = Vec::with_capacity(events.len());
-    for event in &events {
-        let submit = state.bus.submit(&event.scope, &event.event_type, &event.data);
-        submitted.push(submit.map_err(|error| partly(submitted.len(), error))?);
-    }
+    let all = events
+        .iter()
+        .map(|event| (event.scope.as_str(), event.event_type.as_str(), &event.data));
+    let submitted = state
+        .bus
+        .submit_all(all)
+        .map_err(|(taken, error)| partly(taken, error))?;
     let written = async {
         let mut ids = Vec::with_capacity(submitted.len());
         for event in submitted {

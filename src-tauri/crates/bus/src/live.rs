@@ -182,8 +182,9 @@ impl Live {
         (Following { cursor, _leaving }, place)
     }
 
-    /// Tells of new entries, in the order of their ids. All ids are above the newest so far.
-    pub(crate) fn publish(&self, entries: &[Arc<Entry>]) {
+    /// Tells of new entries, in the order of their ids. All ids are above the newest so far. Followers that wait are
+    /// woken when what this returns is dropped.
+    pub(crate) fn publish(&self, entries: &[Arc<Entry>]) -> Told {
         let mut state = self.lock();
         for entry in entries {
             state.place = Place {
@@ -193,7 +194,7 @@ impl Live {
             };
             state.push(entry);
         }
-        wake(state);
+        told(state)
     }
 
     /// Tells everybody something about the stream itself.
@@ -201,7 +202,7 @@ impl Live {
         let mut state = self.lock();
         state.place.notices += 1;
         state.push_notice(notice);
-        wake(state);
+        drop(told(state));
     }
 
     /// The stream was lost, all of it or what came after this id, and begins anew behind it with whatever ids: tells
@@ -215,7 +216,7 @@ impl Live {
             notices: 1,
         };
         state.push_notice(&Notice::Gap);
-        wake(state);
+        drop(told(state));
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -312,16 +313,25 @@ impl State {
     }
 }
 
-/// Wakes those who were told something: once for all that was pushed, so that a follower finds the whole batch and
-/// not its first entry; and outside of the lock, for whoever wakes may leave.
-fn wake(mut state: MutexGuard<'_, State>) {
+/// Those who were told something, to be woken: once for all that was pushed, so that a follower finds the whole batch
+/// and not its first entry; and outside of the lock, for whoever wakes may leave.
+fn told(mut state: MutexGuard<'_, State>) -> Told {
     let told = std::mem::take(&mut state.told);
     for (index, _) in &told {
         state.topics[*index].is_told = false;
     }
-    drop(state);
-    for (_, ring) in told {
-        ring.wake();
+    Told(told)
+}
+
+/// Wakes those who were told something when it is dropped.
+#[must_use = "followers are woken when this is dropped"]
+pub(crate) struct Told(Vec<(usize, Ring<Place, Item>)>);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        for (_, ring) in &self.0 {
+            ring.wake();
+        }
     }
 }
 

@@ -17,7 +17,8 @@ use super::table::{self, Depth, FileError};
 use super::{EmbeddedSettings, lock};
 use crate::bus::Submitted;
 use crate::engine::{NewId, Reading, Trim};
-use crate::{BusError, Fields, StreamId, StreamKey};
+use crate::live::{Live, Told};
+use crate::{BusError, Entry, Fields, StreamId, StreamKey};
 
 /// Batches below a stream's mark that are deleted in one commit at most: what else waits for it waits a few
 /// milliseconds.
@@ -160,7 +161,8 @@ impl Thread {
         }
     }
 
-    /// One commit for all of them; then the followers are told, and then those who wrote.
+    /// One commit for all of them; then the followers are told, and then those who wrote. Who wrote is woken first: it
+    /// may have more, and followers take what comes soon together.
     fn write(&mut self, adds: Vec<Add>) {
         let began = Instant::now();
         let streams = Arc::clone(&self.streams);
@@ -174,8 +176,9 @@ impl Thread {
             true => Ok(()),
             false => self.commit(|conn| group.write(conn, kept)),
         };
+        let mut told = Vec::new();
         if written.is_ok() {
-            self.tell(group);
+            told = self.tell(group);
             let lag_us = began.elapsed().as_micros();
             self.shared.lag_us.store(lag_us as u64, Ordering::Relaxed);
         }
@@ -183,9 +186,11 @@ impl Thread {
             // Whoever submitted and does not want to know has dropped its end.
             let _ = reply.send(id.and_then(|id| written.clone().map(|()| id)));
         }
+        drop(told);
     }
 
-    fn tell(&mut self, group: Group<'_>) {
+    /// Answers whom to wake.
+    fn tell(&mut self, group: Group<'_>) -> Vec<Told> {
         let mut published = 0;
         let mut told = Vec::new();
         let streams = Arc::clone(&self.streams);
@@ -202,14 +207,15 @@ impl Thread {
         }
         drop(streams);
         self.shared.published.fetch_add(published, Ordering::Relaxed);
-        for (live, entries) in told {
+        let publish = |(live, entries): (Live, Vec<Arc<Entry>>)| {
             if live.is_followed() {
                 self.shared
                     .read
                     .fetch_add(entries.len() as u64, Ordering::Relaxed);
             }
-            live.publish(&entries);
-        }
+            live.publish(&entries)
+        };
+        told.into_iter().map(publish).collect()
     }
 
     fn trim(&mut self, key: &StreamKey, trim: Trim) -> Result<u64, BusError> {

@@ -84,7 +84,7 @@ impl Readers {
 
     /// Tells the followers of a stream of new entries.
     pub(super) fn publish(&self, key: &StreamKey, entries: &[Arc<Entry>]) {
-        self.tell(key, |live| live.publish(entries));
+        self.tell(key, |live| drop(live.publish(entries)));
         self.read.fetch_add(entries.len() as u64, Ordering::Relaxed);
         if let Some(newest) = entries.last() {
             // The clocks of two machines may disagree: less than nothing is nothing.

@@ -364,7 +364,7 @@ impl Analysis {
                 write.decide_commitment(chat, &key, decision)
             })
             .await?;
-        self.0.changed.ring();
+        self.0.changed.decided();
         let key = commitment.clone();
         let found = self
             .0

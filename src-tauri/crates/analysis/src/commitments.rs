@@ -40,6 +40,7 @@ const STORED_UNSEEN: usize = 16;
 pub(crate) struct Changed {
     chats: Mutex<BTreeSet<ChatId>>,
     rang: Notify,
+    decided: Notify,
 }
 
 impl Changed {
@@ -54,9 +55,9 @@ impl Changed {
         }
     }
 
-    /// Lets what was decided be told.
-    pub(crate) fn ring(&self) {
-        self.rang.notify_one();
+    /// Lets what the user decided be told, at once.
+    pub(crate) fn decided(&self) {
+        self.decided.notify_one();
     }
 
     fn take(&self) -> BTreeSet<ChatId> {
@@ -81,14 +82,22 @@ pub(crate) async fn keep(inner: Arc<Inner>) {
         tokio::select! {
             () = inner.changed.rang.notified() => {}
             () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = inner.changed.decided.notified() => {
+                log(tell(&inner).await);
+                continue;
+            }
             () = inner.shutdown.cancelled() => return,
         }
         let began = Instant::now();
         log(renew(&inner, pass).await);
-        let rest = GATHER.max(began.elapsed() * REST).min(LOOK_EVERY);
-        tokio::select! {
-            () = tokio::time::sleep(rest) => {}
-            () = inner.shutdown.cancelled() => return,
+        let rest = tokio::time::sleep(GATHER.max(began.elapsed() * REST).min(LOOK_EVERY));
+        tokio::pin!(rest);
+        loop {
+            tokio::select! {
+                () = &mut rest => break,
+                () = inner.changed.decided.notified() => log(tell(&inner).await),
+                () = inner.shutdown.cancelled() => return,
+            }
         }
     }
 }

@@ -168,17 +168,41 @@ fn log(error: &rusqlite::Error) {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
 
     /// A value that fills a page of the log, and some more for the tree above it.
     const ROW_BYTES: usize = 4_000;
 
-    fn open(path: &Path) -> Connection {
-        let conn = Connection::open(path).expect("opened");
-        conn.pragma_update(None, "journal_mode", "WAL").expect("WAL");
-        conn.execute_batch("CREATE TABLE IF NOT EXISTS rows (value BLOB)")
-            .expect("made");
-        conn
+    /// A file with a writer whose log is copied. The folder goes with it.
+    struct Written {
+        fold: Fold,
+        conn: Connection,
+        path: PathBuf,
+        folder: tempfile::TempDir,
+    }
+
+    impl Written {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().expect("a folder");
+            let path = folder.path().join("test.db");
+            let mut conn = Connection::open(&path).expect("opened");
+            conn.pragma_update(None, "journal_mode", "WAL").expect("WAL");
+            conn.execute_batch("CREATE TABLE rows (value BLOB)")
+                .expect("made");
+            let fold = Fold::start(&mut conn, &path).expect("started");
+            Self {
+                fold,
+                conn,
+                path,
+                folder,
+            }
+        }
+
+        fn log_bytes(&self) -> u64 {
+            length(&self.folder.path().join("test.db-wal"))
+        }
     }
 
     fn write(conn: &Connection, rows: usize) {
@@ -197,12 +221,9 @@ mod tests {
 
     #[test]
     fn the_log_is_copied_beside_the_writer_and_begins_anew() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("test.db");
-        let mut conn = open(&path);
-        let fold = Fold::start(&mut conn, &path).expect("started");
+        let written = Written::new();
         let (rows, commits) = (FOLD_PAGES as usize + 100, 10);
-        let looks = Connection::open(&path).expect("opened");
+        let looks = Connection::open(&written.path).expect("opened");
         let left_pages = || -> i64 {
             let look = "PRAGMA wal_checkpoint(NOOP)";
             looks
@@ -211,49 +232,57 @@ mod tests {
         };
         for round in 1..=5 {
             for _ in 0..commits {
-                write(&conn, rows / commits);
+                write(&written.conn, rows / commits);
             }
             let began = std::time::Instant::now();
             // What came after the word may be left.
-            while left_pages() > FOLD_PAGES as i64 / 2 {
+            while left_pages() > i64::from(FOLD_PAGES) / 2 {
                 assert!(began.elapsed() < Duration::from_secs(60), "round {round}");
                 std::thread::yield_now();
             }
         }
-        let log = length(&folder.path().join("test.db-wal"));
-        assert!(log < 3 * (rows * ROW_BYTES) as u64, "it began anew: {log}");
+        let log_bytes = written.log_bytes();
+        assert!(
+            log_bytes < 3 * (rows * ROW_BYTES) as u64,
+            "it began anew: {log_bytes}"
+        );
+        let Written {
+            fold,
+            conn,
+            path,
+            folder: _folder,
+        } = written;
         drop(fold);
         drop((conn, looks));
-        let rows_found: i64 = open(&path)
+        let found: i64 = Connection::open(&path)
+            .expect("opened")
             .query_row("SELECT count(*) FROM rows", [], |row| row.get(0))
             .expect("read");
-        assert_eq!(rows_found as usize, 5 * rows);
+        assert_eq!(found as usize, 5 * rows);
     }
 
     #[test]
     fn a_writer_that_never_pauses_finishes_the_log_itself() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("test.db");
-        let mut conn = open(&path);
-        let fold = Fold::start(&mut conn, &path).expect("started");
+        let written = Written::new();
         let once = 2 * FINISH_PAGES as usize;
-        let mut written = 0;
-        while written < 3 * once {
-            write(&conn, 200);
-            written += 200;
-            fold.finish_if_due(&conn);
+        let mut rows = 0;
+        while rows < 3 * once {
+            write(&written.conn, 200);
+            rows += 200;
+            written.fold.finish_if_due(&written.conn);
         }
-        let log = length(&folder.path().join("test.db-wal"));
-        assert!(log < (2 * once * ROW_BYTES) as u64, "{log} of {written} rows");
+        let log_bytes = written.log_bytes();
+        assert!(
+            log_bytes < (2 * once * ROW_BYTES) as u64,
+            "{log_bytes} of {rows} rows"
+        );
     }
 
     #[test]
     fn nothing_is_copied_that_is_not_due() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("test.db");
-        let mut conn = open(&path);
-        let fold = Fold::start(&mut conn, &path).expect("started");
-        write(&conn, 10);
+        let written = Written::new();
+        write(&written.conn, 10);
+        let Written { fold, path, .. } = written;
         drop(fold);
         assert!(length(&path) < (10 * ROW_BYTES) as u64);
     }

@@ -3,6 +3,8 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +12,13 @@ use crate::error::StartError;
 
 const LOCK_FILE: &str = "lock";
 const SERVER_FILE: &str = "server.json";
+
+/// How long a lock that is held is waited for. Who looks whether a server runs holds it for some microseconds, a server
+/// that was just killed until the system has cleared it away; one that runs holds it for good.
+const LOCK_PATIENCE: Duration = Duration::from_millis(500);
+
+/// How often the lock is tried meanwhile.
+const LOCK_RETRY: Duration = Duration::from_millis(5);
 
 /// The data directory, held by this process until the value is dropped.
 pub struct DataDir {
@@ -42,7 +51,7 @@ impl DataDir {
             .truncate(false)
             .open(&lock_path)
             .map_err(StartError::io(&lock_path))?;
-        match lock.try_lock() {
+        match lock_within(&lock, LOCK_PATIENCE) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let pid = read_running(path).map(|running| running.pid);
@@ -88,6 +97,16 @@ impl DataDir {
 impl Drop for DataDir {
     fn drop(&mut self) {
         remove_running(&self.path);
+    }
+}
+
+fn lock_within(lock: &File, patience: Duration) -> Result<(), TryLockError> {
+    let since = Instant::now();
+    loop {
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) if since.elapsed() < patience => sleep(LOCK_RETRY),
+            done => return done,
+        }
     }
 }
 
@@ -159,6 +178,34 @@ mod tests {
         drop(held);
         assert_eq!(find_running(dir.path()), None);
         DataDir::hold(dir.path()).expect("free again");
+    }
+
+    #[test]
+    fn who_only_looks_whether_a_server_runs_keeps_none_from_starting() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let running = Running {
+            pid: 4711,
+            url: String::new(),
+            own_token: false,
+        };
+        let left_behind = serde_json::to_vec(&running).expect("JSON");
+        drop(DataDir::hold(dir.path()).expect("held"));
+        let (looking, looked) = std::sync::mpsc::channel::<()>();
+        let file = dir.path().join(SERVER_FILE);
+        let (file, dir) = (file.as_path(), dir.path());
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                // Until the sender is gone.
+                while looked.try_recv() != Err(std::sync::mpsc::TryRecvError::Disconnected) {
+                    let _ = std::fs::write(file, &left_behind);
+                    find_running(dir);
+                }
+            });
+            for _ in 0..200 {
+                drop(DataDir::hold(dir).expect("held"));
+            }
+            drop(looking);
+        });
     }
 
     #[test]

@@ -21,9 +21,6 @@ use crate::steps::do_messages_come;
 /// Endings written down in one step of the writer, at most: enough to share the cost of a commit.
 const SETTLED_AT_ONCE: usize = 128;
 
-/// Endings written down before the writer looks whether a message waits, which ends the step: a part of a millisecond.
-const SETTLED_UNSEEN: usize = 1;
-
 /// Endings written down and tasks handed out in one step while messages come: one that arrives in the middle waits for
 /// the commit of them, which is a part of a millisecond.
 const AT_ONCE_BESIDE_MESSAGES: usize = 8;
@@ -54,7 +51,7 @@ pub(crate) struct Dispatcher {
     pools: Vec<(TaskLane, usize, Pool)>,
     outcomes: UnboundedReceiver<Finished>,
     /// Ended, and not written down yet.
-    ended: Vec<Finished>,
+    ended: Vec<Arc<Finished>>,
     /// When workers are looked after next.
     look_at: Instant,
 }
@@ -108,7 +105,7 @@ impl Dispatcher {
         };
         let closed = tokio::task::spawn_blocking(close).await;
         while let Ok(finished) = self.outcomes.try_recv() {
-            self.ended.push(finished);
+            self.ended.push(finished.into());
         }
         let (now, ended, begun_not) = (self.inner.settings.now(), self.ended, closed.unwrap_or_default());
         let written = self.inner.store.write(Lane::Bulk, 0, move |write| {
@@ -126,7 +123,7 @@ impl Dispatcher {
     /// Writes down what ended, hands out what may start, and waits for something to happen.
     async fn turn(&mut self) -> Result<(), StoreError> {
         while let Ok(finished) = self.outcomes.try_recv() {
-            self.ended.push(finished);
+            self.ended.push(finished.into());
         }
         if !self.ended.is_empty() {
             self.settle().await?;
@@ -151,7 +148,7 @@ impl Dispatcher {
             () = self.inner.shutdown.cancelled() => {}
             () = self.inner.wake.notified() => {}
             finished = self.outcomes.recv() => {
-                self.ended.extend(finished);
+                self.ended.extend(finished.map(Arc::new));
                 self.gather().await;
             }
             () = tokio::time::sleep(due) => self.take_back().await?,
@@ -170,7 +167,7 @@ impl Dispatcher {
         let until = Instant::now() + GATHER;
         while self.ended.len() < SETTLED_AT_ONCE.min(self.ended.len() + self.out()) {
             match tokio::time::timeout_at(until, self.outcomes.recv()).await {
-                Ok(Some(finished)) => self.ended.push(finished),
+                Ok(Some(finished)) => self.ended.push(finished.into()),
                 Ok(None) | Err(_) => break,
             }
         }
@@ -196,7 +193,7 @@ impl Dispatcher {
                 let lost = claim(&self.inner, *lane, SETTLED_AT_ONCE).await?;
                 some |= !lost.is_empty();
                 self.ended
-                    .extend(lost.iter().map(|task| given_up(&self.inner, task)));
+                    .extend(lost.iter().map(|task| Arc::new(given_up(&self.inner, task))));
                 continue;
             }
             // Ahead, so that no worker that computes waits for the writer. One that waits anyway need not have it.
@@ -229,7 +226,7 @@ impl Dispatcher {
         } else {
             SETTLED_AT_ONCE
         };
-        let some: Vec<_> = self.ended.iter().take(most).cloned().collect();
+        let some: Vec<Arc<Finished>> = self.ended.iter().take(most).cloned().collect();
         let cost_bytes = some
             .iter()
             .flat_map(|one| &one.results)
@@ -239,15 +236,7 @@ impl Dispatcher {
             .inner
             .store
             .write(Lane::Bulk, cost_bytes, move |write| {
-                let (mut count, mut settled) = (0, Vec::with_capacity(some.len()));
-                for few in some.chunks(SETTLED_UNSEEN) {
-                    settled.extend(write.finish_tasks(few, now)?);
-                    count += few.len();
-                    if write.is_in_the_way() {
-                        break;
-                    }
-                }
-                Ok((count, settled))
+                write.finish_tasks_unless_in_the_way(&some, now)
             })
             .await?;
         // Only now: if the write failed, the same endings are written down at the next turn.
@@ -274,14 +263,14 @@ impl Dispatcher {
             for task in pool.give_up(longest) {
                 let error = format!("a pass did not end within {} s", longest.as_secs_f64());
                 tracing::warn!(task.id = %task.id, conversation.id = %task.conversation_id, "{error}");
-                self.ended
-                    .push(failed(&self.inner, (task.id, task.attempt), error, Again::Yes));
+                let failed = failed(&self.inner, (task.id, task.attempt), error, Again::Yes);
+                self.ended.push(Arc::new(failed));
             }
             if pool.is_lost() {
                 let waiting = pool.take_back();
                 tracing::error!(waiting = waiting.len(), "{ALL_HANG}");
                 self.ended
-                    .extend(waiting.iter().map(|task| given_up(&self.inner, task)));
+                    .extend(waiting.iter().map(|task| Arc::new(given_up(&self.inner, task))));
             }
         }
     }

@@ -158,7 +158,7 @@ impl Reader {
         Ok((both.0 as u64, both.1 as u64))
     }
 
-    /// Chats of which results changed after the mark, with the new mark: see [`Write::put_result`].
+    /// Chats of which results changed after the mark, with the new mark: see [`Write::finish_tasks`].
     pub fn chats_with_results_since(&self, mark: i64) -> Result<(Vec<ChatId>, i64), StoreError> {
         let mut newest = self
             .conn
@@ -200,31 +200,62 @@ impl Write<'_> {
                 .prepare_cached("SELECT 1 FROM conversations WHERE id = ?1 AND fingerprint = ?2")?;
             if query.exists(params![result.conversation_id.0, result.fingerprint])? {
                 drop(query);
-                self.put_result(result, now)?;
+                self.put_results(std::slice::from_ref(result), now)?;
                 stored += 1;
             }
         }
         Ok(stored)
     }
 
-    /// Stores a result in place of the one there was of its pass; none of a conversation that is gone.
-    pub(crate) fn put_result(&mut self, result: &NewResult, now: Timestamp) -> Result<(), StoreError> {
-        let mut put = self.conn.prepare_cached(
-            "INSERT INTO results (conversation_id, pass, version, fingerprint, result, computed_us, mark)
-             SELECT ?1, ?2, ?3, ?4, ?5, ?6, (SELECT ifnull(max(mark), 0) + 1 FROM results)
-             WHERE EXISTS (SELECT 1 FROM conversations WHERE id = ?1)
-             ON CONFLICT (conversation_id, pass) DO UPDATE SET version = excluded.version,
-                fingerprint = excluded.fingerprint, result = excluded.result, computed_us = excluded.computed_us,
-                mark = excluded.mark",
+    /// Stores results in place of those there were of their passes; none of a conversation that is gone.
+    pub(crate) fn put_results(&mut self, results: &[NewResult], now: Timestamp) -> Result<(), StoreError> {
+        for of_one in results.chunk_by(|a, b| a.conversation_id == b.conversation_id) {
+            let id = of_one[0].conversation_id;
+            let mut query = self
+                .conn
+                .prepare_cached("SELECT 1 FROM conversations WHERE id = ?1")?;
+            if query.exists([id.0])? {
+                drop(query);
+                self.put_results_of(id, of_one, now)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Plain statements, which change one row each: for one that might change several SQLite keeps a journal of its own,
+    /// in a file, and an upsert is one.
+    fn put_results_of(
+        &mut self,
+        id: ConversationId,
+        results: &[NewResult],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut newest = self
+            .conn
+            .prepare_cached("SELECT ifnull(max(mark), 0) FROM results")?;
+        let mark = newest.query_row([], |row| row.get::<_, i64>(0))? + 1;
+        let mut insert = self.conn.prepare_cached(
+            "INSERT OR IGNORE INTO results (conversation_id, pass, version, fingerprint, result, computed_us, mark)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?;
-        put.execute(params![
-            result.conversation_id.0,
-            result.pass,
-            result.version,
-            result.fingerprint,
-            result.json,
-            now.as_micros()
-        ])?;
+        for result in results {
+            let values = params![
+                id.0,
+                result.pass,
+                result.version,
+                result.fingerprint,
+                result.json,
+                now.as_micros(),
+                mark
+            ];
+            if insert.execute(values)? == 0 {
+                let mut update = self.conn.prepare_cached(
+                    "UPDATE results SET version = ?3, fingerprint = ?4, result = ?5, computed_us = ?6, mark = ?7
+                     WHERE conversation_id = ?1 AND pass = ?2",
+                )?;
+                update.execute(values)?;
+            }
+        }
         Ok(())
     }
 }

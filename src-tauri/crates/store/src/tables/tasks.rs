@@ -1,11 +1,13 @@
 //! Tasks: claimed with a lease, tried again, counted into their run.
 
-use std::collections::BTreeSet;
+use std::borrow::Borrow;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use chatstats_model::{
-    ChatId, ConversationId, RunId, Task, TaskCounts, TaskId, TaskPage, TaskState, Timestamp,
+    ChatId, ConversationId, RunId, RunState, Task, TaskCounts, TaskId, TaskPage, TaskState, Timestamp,
 };
-use rusqlite::{Row, ToSql, params};
+use rusqlite::{OptionalExtension, Row, ToSql, params};
 
 use super::messages::time;
 use super::results::{Covered, NewResult};
@@ -318,22 +320,15 @@ impl Write<'_> {
         priority: u8,
         now: Timestamp,
     ) -> Result<usize, StoreError> {
-        let mut insert = self.conn.prepare_cached(
-            "INSERT INTO tasks (run_id, lane, chat_id, conversation_id, state, priority, created_us)
-             SELECT ?1, ?6, ?2, ?3, 0, ?4, ?5
-             WHERE NOT EXISTS (SELECT 1 FROM tasks WHERE conversation_id = ?3 AND run_id = ?1 AND lane = ?6)",
-        )?;
+        let mut find = self
+            .conn
+            .prepare_cached("SELECT 1 FROM tasks WHERE conversation_id = ?1 AND run_id = ?2 AND lane = ?3")?;
         let mut seeded = 0;
         for task in tasks {
-            let (chat, conversation) = (task.chat_id.0, task.conversation_id.0);
-            seeded += insert.execute(params![
-                run.0,
-                chat,
-                conversation,
-                priority,
-                now.as_micros(),
-                lane as i64
-            ])?;
+            if !find.exists(params![task.conversation_id.0, run.0, lane as i64])? {
+                self.insert_task(Some(run), lane, *task, priority, now)?;
+                seeded += 1;
+            }
         }
         Ok(seeded)
     }
@@ -368,20 +363,37 @@ impl Write<'_> {
         priority: u8,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
+        let mut find = self.conn.prepare_cached(
+            "SELECT 1 FROM tasks WHERE conversation_id = ?1 AND run_id IS NULL AND lane = ?2 AND state IN (0, 2)",
+        )?;
+        let waits = find.exists(params![task.conversation_id.0, lane as i64])?;
+        if !waits {
+            self.insert_task(None, lane, task, priority, now)?;
+        }
+        Ok(!waits)
+    }
+
+    fn insert_task(
+        &self,
+        run: Option<RunId>,
+        lane: TaskLane,
+        task: NewTask,
+        priority: u8,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let mut insert = self.conn.prepare_cached(
             "INSERT INTO tasks (run_id, lane, chat_id, conversation_id, state, priority, created_us)
-             SELECT NULL, ?5, ?1, ?2, 0, ?3, ?4
-             WHERE NOT EXISTS (SELECT 1 FROM tasks
-                WHERE conversation_id = ?2 AND run_id IS NULL AND lane = ?5 AND state IN (0, 2))",
+             VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6)",
         )?;
-        let (chat, conversation) = (task.chat_id.0, task.conversation_id.0);
-        Ok(insert.execute(params![
-            chat,
-            conversation,
+        insert.execute(params![
+            run.map(|run| run.0),
+            lane as i64,
+            task.chat_id.0,
+            task.conversation_id.0,
             priority,
-            now.as_micros(),
-            lane as i64
-        ])? == 1)
+            now.as_micros()
+        ])?;
+        Ok(())
     }
 
     /// Hands out up to `limit` tasks that may start, the most important first, under a lease. Failed ones whose time
@@ -399,53 +411,73 @@ impl Write<'_> {
             .prepare_cached("UPDATE tasks SET state = 0, due_us = NULL WHERE state = 2 AND due_us <= ?1")?;
         wake.execute([now.as_micros()])?;
         let mut claim = self.conn.prepare_cached(
-            "UPDATE tasks SET state = 1, attempt = attempt + 1, owner = ?2, lease_us = ?3, started_us = ?4
-             WHERE id = ?1 RETURNING id, run_id, chat_id, conversation_id, attempt",
+            "UPDATE tasks SET state = 1, attempt = ?5, owner = ?2, lease_us = ?3, started_us = ?4 WHERE id = ?1",
         )?;
-        let mut claimed = Vec::new();
-        for (_, id) in self.ready_tasks(lane, limit)? {
-            claimed.push(claim.query_row(
-                params![id, owner, lease_until.as_micros(), now.as_micros()],
-                |row| {
-                    Ok(Claimed {
-                        id: TaskId(row.get(0)?),
-                        lane,
-                        run_id: row.get::<_, Option<i64>>(1)?.map(RunId),
-                        chat_id: ChatId(row.get(2)?),
-                        conversation_id: ConversationId(row.get(3)?),
-                        attempt: row.get(4)?,
-                    })
-                },
-            )?);
+        let ready = self.ready_tasks(lane, limit)?;
+        for task in &ready {
+            claim.execute(params![
+                task.id.0,
+                owner,
+                lease_until.as_micros(),
+                now.as_micros(),
+                task.attempt
+            ])?;
         }
-        Ok(claimed)
+        Ok(ready)
     }
 
     /// Notes how tries ended, stores what they left, and counts them into their runs. A try that is not the task's
     /// current one any more (its lease ran out, or the task was stopped) counts for nothing, and is not in the answer.
-    pub fn finish_tasks(
+    pub fn finish_tasks<F: Borrow<Finished>>(
         &mut self,
-        finished: &[Finished],
+        finished: &[F],
         now: Timestamp,
     ) -> Result<Vec<Settled>, StoreError> {
+        let (_, settled) = self.finish(finished, |_| false, now)?;
+        Ok(settled)
+    }
+
+    /// As [`finish_tasks`](Self::finish_tasks), but ends after the first task after which somebody waits for a live
+    /// write. Answers how many it took.
+    pub fn finish_tasks_unless_in_the_way<F: Borrow<Finished>>(
+        &mut self,
+        finished: &[F],
+        now: Timestamp,
+    ) -> Result<(usize, Vec<Settled>), StoreError> {
+        self.finish(finished, |write| write.is_in_the_way(), now)
+    }
+
+    fn finish<F: Borrow<Finished>>(
+        &mut self,
+        finished: &[F],
+        is_enough: impl Fn(&Self) -> bool,
+        now: Timestamp,
+    ) -> Result<(usize, Vec<Settled>), StoreError> {
         let mut settled = Vec::with_capacity(finished.len());
-        let mut runs = BTreeSet::new();
+        let mut counts: BTreeMap<RunId, RunCounts> = BTreeMap::new();
+        let mut taken = 0;
         for one in finished {
-            for result in &one.results {
-                self.put_result(result, now)?;
-            }
+            let one = one.borrow();
+            self.put_results(&one.results, now)?;
             if let Some(done) = self.finish_task(one, now)? {
                 if let Some(covered) = one.covered {
                     self.put_covered(done.conversation_id, covered)?;
                 }
-                runs.extend(done.run_id);
+                if let Some(run) = done.run_id {
+                    counts.entry(run).or_default().count(done.state);
+                }
                 settled.push(done);
             }
+            taken += 1;
+            if is_enough(self) {
+                break;
+            }
         }
-        for run in runs {
+        for (run, counts) in counts {
+            self.count_into_run(run, counts)?;
             self.close_run_if_done(run, now)?;
         }
-        Ok(settled)
+        Ok((taken, settled))
     }
 
     /// Takes tasks back whose lease ran out: to be tried again, or dead if that was their last try.
@@ -549,31 +581,41 @@ impl Write<'_> {
         Ok(forget.execute(params![below.0, limit as i64])?)
     }
 
-    /// Ids of tasks that may start with their priorities, the most important first. Those of a run that is seeded,
-    /// paused or stopped are not looked at, however many they are.
-    fn ready_tasks(&mut self, lane: TaskLane, limit: usize) -> Result<Vec<(i64, i64)>, StoreError> {
+    /// Tasks that may start, the most important first, as their next try will be. Those of a run that is seeded, paused
+    /// or stopped are not looked at, however many they are.
+    fn ready_tasks(&mut self, lane: TaskLane, limit: usize) -> Result<Vec<Claimed>, StoreError> {
         let mut open = self
             .conn
             .prepare_cached("SELECT id FROM runs WHERE state = 'running'")?;
         let runs: Vec<i64> = open.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
         let mut ready = self.conn.prepare_cached(
-            "SELECT priority, id FROM tasks WHERE lane = ?3 AND ifnull(run_id, 0) = ?1 AND state = 0
+            "SELECT priority, id, run_id, chat_id, conversation_id, attempt FROM tasks
+             WHERE lane = ?3 AND ifnull(run_id, 0) = ?1 AND state = 0
              ORDER BY priority DESC, id LIMIT ?2",
         )?;
-        let mut found: Vec<(i64, i64)> = Vec::new();
+        let mut found: Vec<(i64, Claimed)> = Vec::new();
         for run in std::iter::once(0).chain(runs) {
             let rows = ready.query_map(params![run, limit as i64, lane as i64], |row| {
-                Ok((row.get(0)?, row.get(1)?))
+                let task = Claimed {
+                    id: TaskId(row.get(1)?),
+                    lane,
+                    run_id: row.get::<_, Option<i64>>(2)?.map(RunId),
+                    chat_id: ChatId(row.get(3)?),
+                    conversation_id: ConversationId(row.get(4)?),
+                    attempt: row.get::<_, u32>(5)?.saturating_add(1),
+                };
+                Ok((row.get(0)?, task))
             })?;
             for row in rows {
                 found.push(row?);
             }
         }
-        found.sort_by_key(|(priority, id)| (std::cmp::Reverse(*priority), *id));
+        found.sort_by_key(|(priority, task)| (Reverse(*priority), task.id));
         found.truncate(limit);
-        Ok(found)
+        Ok(found.into_iter().map(|(_, task)| task).collect())
     }
 
+    // Read, then written by its key: a statement that returns rows counts as one that may change several.
     fn finish_task(&mut self, one: &Finished, now: Timestamp) -> Result<Option<Settled>, StoreError> {
         let (state, error, due, is_over) = match &one.ending {
             Ending::Completed => (TaskState::Completed, None, None, true),
@@ -584,54 +626,75 @@ impl Write<'_> {
             }
             Ending::Retry { error, due } => (TaskState::Retrying, Some(error), Some(*due), false),
         };
-        // A failed task of a run that was stopped is not tried again.
-        let mut end = self.conn.prepare_cached(
-            "UPDATE tasks SET lease_us = NULL, owner = NULL, error = ?4, due_us = ?5, finished_us = ?6,
-                attempt = attempt - ?7,
-                state = CASE WHEN ?3 = 2 AND EXISTS (SELECT 1 FROM runs WHERE runs.id = run_id AND runs.state = 'cancelled')
-                        THEN 6 ELSE ?3 END
-             WHERE id = ?1 AND attempt = ?2 AND state = 1 RETURNING run_id, chat_id, conversation_id, state",
+        let mut query = self.conn.prepare_cached(
+            "SELECT run_id, chat_id, conversation_id FROM tasks WHERE id = ?1 AND attempt = ?2 AND state = 1",
         )?;
-        let mut rows = end.query(params![
-            one.id.0,
-            one.attempt,
-            number(state),
-            error,
-            due.map(Timestamp::as_micros),
-            is_over.then(|| now.as_micros()),
-            matches!(one.ending, Ending::Postponed { .. })
-        ])?;
-        let Some(row) = rows.next()? else {
+        let held = query.query_row(params![one.id.0, one.attempt], |row| {
+            Ok(Settled {
+                id: one.id,
+                run_id: row.get::<_, Option<i64>>(0)?.map(RunId),
+                chat_id: ChatId(row.get(1)?),
+                conversation_id: ConversationId(row.get(2)?),
+                state,
+                attempt: one.attempt,
+                error: error.cloned(),
+            })
+        });
+        let Some(mut settled) = held.optional()? else {
             return Ok(None);
         };
-        let settled = Settled {
-            id: one.id,
-            run_id: row.get::<_, Option<i64>>(0)?.map(RunId),
-            chat_id: ChatId(row.get(1)?),
-            conversation_id: ConversationId(row.get(2)?),
-            state: named(row.get(3)?),
-            attempt: one.attempt,
-            error: error.cloned(),
-        };
-        drop(rows);
-        if let Some(run) = settled.run_id {
-            self.count_into_run(run, settled.state)?;
+        // A failed task of a run that was stopped is not tried again.
+        if state == TaskState::Retrying
+            && let Some(run) = settled.run_id
+            && self.run_state(run)? == Some(RunState::Cancelled)
+        {
+            settled.state = TaskState::Cancelled;
         }
+        let mut end = self.conn.prepare_cached(
+            "UPDATE tasks SET lease_us = NULL, owner = NULL, state = ?2, error = ?3, due_us = ?4, finished_us = ?5,
+                attempt = attempt - ?6
+             WHERE id = ?1",
+        )?;
+        end.execute(params![
+            one.id.0,
+            number(settled.state),
+            error,
+            due.map(Timestamp::as_micros),
+            (is_over || settled.state == TaskState::Cancelled).then(|| now.as_micros()),
+            matches!(one.ending, Ending::Postponed { .. })
+        ])?;
         Ok(Some(settled))
     }
 
-    fn count_into_run(&mut self, run: RunId, state: TaskState) -> Result<(), StoreError> {
+    fn count_into_run(&mut self, run: RunId, counts: RunCounts) -> Result<(), StoreError> {
+        let mut count = self.conn.prepare_cached(
+            "UPDATE runs SET success = success + ?2, failed = failed + ?3, cancelled = cancelled + ?4 WHERE id = ?1",
+        )?;
+        count.execute(params![run.0, counts.success, counts.failed, counts.cancelled])?;
+        Ok(())
+    }
+}
+
+/// Tasks of one run that ended together.
+#[derive(Clone, Copy, Default)]
+struct RunCounts {
+    success: i64,
+    /// Those that were cancelled with them.
+    failed: i64,
+    cancelled: i64,
+}
+
+impl RunCounts {
+    fn count(&mut self, state: TaskState) {
         let (success, failed, cancelled) = match state {
             TaskState::Completed => (1, 0, 0),
             TaskState::Failed | TaskState::Dead => (0, 1, 0),
             TaskState::Cancelled => (0, 1, 1),
-            TaskState::Queued | TaskState::Running | TaskState::Retrying => return Ok(()),
+            TaskState::Queued | TaskState::Running | TaskState::Retrying => (0, 0, 0),
         };
-        let mut count = self.conn.prepare_cached(
-            "UPDATE runs SET success = success + ?2, failed = failed + ?3, cancelled = cancelled + ?4 WHERE id = ?1",
-        )?;
-        count.execute(params![run.0, success, failed, cancelled])?;
-        Ok(())
+        self.success += success;
+        self.failed += failed;
+        self.cancelled += cancelled;
     }
 }
 

@@ -1,10 +1,11 @@
 //! The one task that hands out work and writes down how it ended.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use chatstats_model::{RunId, TaskId, Timestamp};
+use chatstats_passes::Pass;
 use chatstats_store::{Claimed, Ending, Finished, Lane, Reader, Settled, StoreError, TaskLane};
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::time::Instant;
@@ -28,6 +29,9 @@ const AT_ONCE_BESIDE_MESSAGES: usize = 8;
 /// How many times as long as a task took those who compute rest after it while messages come, and at most how long.
 const REST: u32 = 4;
 const REST_MAX: Duration = Duration::from_millis(20);
+
+/// Messages that a worker reads ahead, at most: no more than one long conversation may have.
+const READ_AHEAD_MESSAGES_MAX: usize = 10_000;
 
 /// How long endings may be gathered before they are written down, while others are still running.
 const GATHER: Duration = Duration::from_millis(20);
@@ -329,48 +333,102 @@ async fn claim(inner: &Inner, lane: TaskLane, limit: usize) -> Result<Vec<Claime
 
 /// What the workers of a lane do with tasks.
 fn jobs(inner: Arc<Inner>, lane: TaskLane) -> Jobs {
-    Arc::new(move || job(inner.clone(), lane))
-}
-
-/// What a worker does with a task.
-fn job(inner: Arc<Inner>, lane: TaskLane) -> Job {
-    // One that computes reads all the time: on its own thread, which lets others go first.
-    let own = match lane {
-        TaskLane::Compute => inner.store.reader(),
-        TaskLane::Wait => Err(StoreError::Closed),
-    };
-    let own = own.ok();
-    let mut took = Duration::ZERO;
-    Box::new(move |task| {
-        if lane == TaskLane::Compute && do_messages_come(&inner.store) {
-            std::thread::sleep((took * REST).min(REST_MAX));
-        }
-        let began = std::time::Instant::now();
-        let finished = one(&inner, own.as_ref(), task);
-        took = began.elapsed();
-        finished
+    Arc::new(move || {
+        // One that computes reads all the time: on its own thread, which lets others go first.
+        let own = match lane {
+            TaskLane::Compute => inner.store.reader().ok(),
+            TaskLane::Wait => None,
+        };
+        Box::new(Worker {
+            inner: inner.clone(),
+            lane,
+            own,
+            read: VecDeque::new(),
+            took: Duration::ZERO,
+        })
     })
 }
 
-fn one(inner: &Inner, own: Option<&Reader>, task: &Claimed) -> Finished {
-    if inner.is_stopped(task.run_id) {
-        return failed(
-            inner,
-            (task.id, task.attempt),
-            "its run was stopped".to_owned(),
-            Again::Yes,
-        );
+/// What a worker does with tasks.
+struct Worker {
+    inner: Arc<Inner>,
+    lane: TaskLane,
+    own: Option<Reader>,
+    /// Of tasks that come next, what they need.
+    read: VecDeque<(TaskId, Result<Prepared, StoreError>)>,
+    /// How long the last one took.
+    took: Duration,
+}
+
+/// All that a try needs.
+#[derive(Default)]
+struct Prepared {
+    passes: Vec<&'static dyn Pass>,
+    /// None if there is nothing to be done.
+    work: Option<Work>,
+}
+
+impl Job for Worker {
+    fn expect(&mut self, tasks: &[Claimed]) {
+        self.read.clear();
+        let (Some(reader), [_, _, ..]) = (&self.own, tasks) else {
+            return;
+        };
+        let mut messages = 0;
+        // One look for all of them: the next would have to begin with nothing in its cache.
+        let looked = reader.consistent(|reader| {
+            for task in tasks {
+                let prepared = prepare(&self.inner, Some(reader), task);
+                let work = prepared.as_ref().ok().and_then(|prepared| prepared.work.as_ref());
+                messages += work.map_or(0, |work| work.messages.len());
+                self.read.push_back((task.id, prepared));
+                if messages >= READ_AHEAD_MESSAGES_MAX {
+                    break;
+                }
+            }
+            Ok(())
+        });
+        // Each is then read by itself, and fails by itself.
+        if looked.is_err() {
+            self.read.clear();
+        }
     }
-    match work(inner, own, task) {
-        Ok(outcome) => finished(inner, task, outcome),
-        Err(error) => failed(inner, (task.id, task.attempt), error.to_string(), Again::Yes),
+
+    fn one(&mut self, task: &Claimed) -> Finished {
+        if self.lane == TaskLane::Compute && do_messages_come(&self.inner.store) {
+            std::thread::sleep((self.took * REST).min(REST_MAX));
+        }
+        let began = std::time::Instant::now();
+        let finished = self.finish(task);
+        self.took = began.elapsed();
+        finished
     }
 }
 
-fn work(inner: &Inner, own: Option<&Reader>, task: &Claimed) -> Result<Outcome, StoreError> {
+impl Worker {
+    fn finish(&mut self, task: &Claimed) -> Finished {
+        let (inner, about) = (&self.inner, (task.id, task.attempt));
+        let read = match self.read.pop_front() {
+            Some((id, read)) if id == task.id => read,
+            _ => prepare(inner, self.own.as_ref(), task),
+        };
+        if inner.is_stopped(task.run_id) {
+            return failed(inner, about, "its run was stopped".to_owned(), Again::Yes);
+        }
+        match read {
+            Ok(prepared) => {
+                let execute = |work| execute(&work, &prepared.passes, &inner.settings.zone);
+                finished(inner, task, prepared.work.map(execute).unwrap_or_default())
+            }
+            Err(error) => failed(inner, about, error.to_string(), Again::Yes),
+        }
+    }
+}
+
+fn prepare(inner: &Inner, own: Option<&Reader>, task: &Claimed) -> Result<Prepared, StoreError> {
     let (passes, is_anew) = inner.passes_of(task)?;
     if passes.is_empty() {
-        return Ok(Outcome::default()); // Switched off since it was asked for.
+        return Ok(Prepared::default()); // Switched off since it was asked for.
     }
     let known = if is_anew {
         Vec::new()
@@ -384,21 +442,17 @@ fn work(inner: &Inner, own: Option<&Reader>, task: &Claimed) -> Result<Outcome, 
             .store
             .read_blocking(move |reader| reader.conversation_work(id, &known))?,
     };
-    let Some(found) = found else {
-        // Late messages made it part of another, which has a task of its own.
-        return Ok(Outcome::default());
-    };
-    let work = Work {
-        conversation: id,
-        fingerprint: found.fingerprint,
-        messages: found.messages,
-        is_group: found.is_group,
-        known: found.known,
-    };
-    if work.messages.is_empty() {
-        return Ok(Outcome::default());
-    }
-    Ok(execute(&work, &passes, &inner.settings.zone))
+    // None: late messages made it part of another, which has a task of its own.
+    let work = found
+        .filter(|found| !found.messages.is_empty())
+        .map(|found| Work {
+            conversation: id,
+            fingerprint: found.fingerprint,
+            messages: found.messages,
+            is_group: found.is_group,
+            known: found.known,
+        });
+    Ok(Prepared { passes, work })
 }
 
 fn finished(inner: &Inner, task: &Claimed, outcome: Outcome) -> Finished {

@@ -23,11 +23,24 @@ const AHEAD_FIRST: u64 = 32;
 /// A new time counts for one in so many of those that tell how long a task takes.
 const TIMES_COUNTED: u64 = 16;
 
-/// What a worker does with a task: everything but the bookkeeping.
-pub(crate) type Job = Box<dyn FnMut(&Claimed) -> Finished>;
+/// How much work a worker takes at a time: so little talk is there between threads, and so long may an ending wait to be
+/// told of.
+const TOGETHER: Duration = Duration::from_millis(4);
+
+/// How many tasks that is at most.
+const TOGETHER_MAX: u64 = 32;
+
+/// What a worker does with tasks: everything but the bookkeeping.
+pub(crate) trait Job {
+    /// These come next, one after the other: what they need may be read in one go.
+    fn expect(&mut self, tasks: &[Claimed]);
+
+    /// Does one.
+    fn one(&mut self, task: &Claimed) -> Finished;
+}
 
 /// Makes that for each worker, on its thread.
-pub(crate) type Jobs = Arc<dyn Fn() -> Job + Send + Sync>;
+pub(crate) type Jobs = Arc<dyn Fn() -> Box<dyn Job> + Send + Sync>;
 
 /// The workers.
 pub(crate) struct Pool {
@@ -47,12 +60,18 @@ struct Slot(Mutex<InHand>);
 
 #[derive(Default)]
 struct InHand {
+    /// The one it works on, and since when.
     task: Option<(Claimed, Instant)>,
+    /// Those it took with it, and has not begun.
+    next: VecDeque<Claimed>,
+    /// Those it took with it, and has ended.
+    ended: Vec<Finished>,
     is_given_up: bool,
 }
 
 struct Shared {
     jobs: Jobs,
+    workers: usize,
     queue: Mutex<Queue>,
     /// Tasks that were handed over and have not ended.
     out: AtomicUsize,
@@ -80,6 +99,7 @@ impl Pool {
         let mut pool = Self {
             shared: Arc::new(Shared {
                 jobs,
+                workers,
                 queue: Mutex::default(),
                 out: AtomicUsize::new(0),
                 hanging: AtomicUsize::new(0),
@@ -139,8 +159,8 @@ impl Pool {
         tasks.into()
     }
 
-    /// Gives up workers that have had a task for longer than `longest`, and returns their tasks. Others take their
-    /// places, as far as may be.
+    /// Gives up workers that have had a task for longer than `longest`, and returns these tasks. Others take their places,
+    /// as far as may be, and what they had not begun.
     pub(crate) fn give_up(&mut self, longest: Duration) -> Vec<Claimed> {
         let mut lost = Vec::new();
         let mut index = 0;
@@ -154,7 +174,13 @@ impl Pool {
             };
             in_hand.is_given_up = true;
             self.shared.hanging.fetch_add(1, Ordering::Relaxed);
+            let (ended, begun_not) = (
+                std::mem::take(&mut in_hand.ended),
+                std::mem::take(&mut in_hand.next),
+            );
             drop(in_hand);
+            self.shared.tell(ended);
+            self.shared.put_back(begun_not);
             lost.push(task);
             self.shared.out.fetch_sub(1, Ordering::Relaxed);
             // Its thread cannot be ended; it ends by itself if the pass ever does.
@@ -172,11 +198,15 @@ impl Pool {
             std::mem::take(&mut queue.tasks)
         };
         self.shared.arrived.notify_all();
+        let mut begun_not: Vec<_> = begun_not.into();
+        for worker in &self.threads {
+            begun_not.extend(std::mem::take(&mut worker.slot.lock().next));
+        }
         for worker in self.threads {
             // A panic outside of a pass is a bug of ours; its task comes back when its lease runs out.
             let _ended = worker.thread.join();
         }
-        begun_not.into()
+        begun_not
     }
 
     fn replace(&mut self) {
@@ -216,17 +246,43 @@ impl Shared {
         self.took_ns.store(now_ns.max(1), Ordering::Relaxed);
     }
 
-    fn next(&self) -> Option<Claimed> {
+    /// Waits for tasks: a few if they are short, and never more than its share.
+    fn next(&self) -> Option<VecDeque<Claimed>> {
         let mut queue = self.lock();
         loop {
             if queue.is_closed {
                 return None;
             }
-            if let Some(task) = queue.tasks.pop_front() {
-                return Some(task);
+            if !queue.tasks.is_empty() {
+                let most = match self.took_ns.load(Ordering::Relaxed) {
+                    0 => 1,
+                    took_ns => (TOGETHER.as_nanos() as u64 / took_ns).clamp(1, TOGETHER_MAX),
+                };
+                let share = queue.tasks.len().div_ceil(self.workers.max(1));
+                let count = share.min(most as usize);
+                return Some(queue.tasks.drain(..count).collect());
             }
             queue = self.arrived.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    fn put_back(&self, tasks: VecDeque<Claimed>) {
+        let mut queue = self.lock();
+        for task in tasks.into_iter().rev() {
+            queue.tasks.push_front(task);
+        }
+        drop(queue);
+        self.arrived.notify_all();
+    }
+
+    /// Tells how tasks ended; false if nobody hears any more.
+    fn tell(&self, ended: Vec<Finished>) -> bool {
+        let count = ended.len();
+        let heard = ended
+            .into_iter()
+            .all(|finished| self.finished.send(finished).is_ok());
+        self.out.fetch_sub(count, Ordering::Relaxed);
+        heard
     }
 }
 
@@ -239,23 +295,38 @@ impl Slot {
 fn work(shared: &Shared, slot: &Slot) {
     go_last();
     let mut job = (shared.jobs)();
-    while let Some(task) = shared.next() {
-        let began = Instant::now();
-        slot.lock().task = Some((task, began));
-        let finished = job(&task);
-        shared.took(began.elapsed());
-        let mut in_hand = slot.lock();
-        in_hand.task = None;
-        if in_hand.is_given_up {
-            // Somebody else has its place, and its task.
-            shared.hanging.fetch_sub(1, Ordering::Relaxed);
-            return;
-        }
-        drop(in_hand);
-        let is_gone = shared.finished.send(finished).is_err();
-        shared.out.fetch_sub(1, Ordering::Relaxed);
-        if is_gone {
-            return;
+    while let Some(mut tasks) = shared.next() {
+        job.expect(tasks.make_contiguous());
+        slot.lock().next = tasks;
+        let mut told = Instant::now();
+        loop {
+            let mut in_hand = slot.lock();
+            // None also when the pool was closed meanwhile: then they are with it.
+            let Some(task) = in_hand.next.pop_front() else {
+                break;
+            };
+            let began = Instant::now();
+            in_hand.task = Some((task, began));
+            drop(in_hand);
+            let finished = job.one(&task);
+            let took = began.elapsed();
+            shared.took(took);
+            let mut in_hand = slot.lock();
+            in_hand.task = None;
+            if in_hand.is_given_up {
+                // Somebody else has its place, and its task.
+                shared.hanging.fetch_sub(1, Ordering::Relaxed);
+                return;
+            }
+            in_hand.ended.push(finished);
+            if in_hand.next.is_empty() || told.elapsed() >= TOGETHER {
+                told = Instant::now();
+                let ended = std::mem::take(&mut in_hand.ended);
+                drop(in_hand);
+                if !shared.tell(ended) {
+                    return;
+                }
+            }
         }
     }
 }

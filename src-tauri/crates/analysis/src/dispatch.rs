@@ -124,21 +124,22 @@ impl Dispatcher {
         }
     }
 
-    /// Writes down what ended, hands out what may start, and waits for something to happen.
+    /// Hands out what may start, writes down what ended, and waits for something to happen.
     async fn turn(&mut self) -> Result<(), StoreError> {
-        while let Ok(finished) = self.outcomes.try_recv() {
-            self.ended.push(finished.into());
-        }
-        if !self.ended.is_empty() {
-            self.settle().await?;
-        }
         // Also while there is always something else to do: one worker that hangs is a part of all there are.
         if self.look_at <= Instant::now() {
             self.look_after();
         }
+        // First: who computes need not wait for what others have ended.
         let handed_out = self.hand_out().await?;
-        // More ended than is written down in one step: nothing need happen for the rest to be.
-        if handed_out || !self.ended.is_empty() {
+        while let Ok(finished) = self.outcomes.try_recv() {
+            self.ended.push(finished.into());
+        }
+        if !self.ended.is_empty() {
+            self.gather().await;
+            return self.settle().await;
+        }
+        if handed_out {
             return Ok(());
         }
         self.wait().await
@@ -153,7 +154,6 @@ impl Dispatcher {
             () = self.inner.wake.notified() => {}
             finished = self.outcomes.recv() => {
                 self.ended.extend(finished.map(Arc::new));
-                self.gather().await;
             }
             () = tokio::time::sleep(due) => self.take_back().await?,
             () = tokio::time::sleep_until(look_at), if is_watched => {}

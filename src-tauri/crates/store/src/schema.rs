@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use crate::OpenError;
 
 /// Each entry takes the database from version `index` to `index + 1` (`PRAGMA user_version`).
-const MIGRATIONS: &[&str] = &[V1, V2, V3, V4];
+const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5];
 
 /// The newest version.
 pub(crate) const VERSION: i64 = MIGRATIONS.len() as i64;
@@ -235,6 +235,31 @@ ALTER TABLE commitments ADD COLUMN to_tell INTEGER NOT NULL DEFAULT 1;
 CREATE INDEX commitments_to_tell ON commitments (said_us, key) WHERE to_tell = 1;
 ";
 
+const V5: &str = "
+-- Results of a kilobyte and more do not fit into the pages of a table without rowid: each took a page more, most of it
+-- empty. The id is 256 times the conversation's, plus the pass's: results of a conversation lie beside each other.
+CREATE TABLE passes (id INTEGER PRIMARY KEY CHECK (id BETWEEN 1 AND 255), name TEXT NOT NULL UNIQUE);
+INSERT INTO passes (name) SELECT DISTINCT pass FROM results ORDER BY pass;
+ALTER TABLE results RENAME TO results_v4;
+DROP TRIGGER conversations_gone;
+DROP INDEX results_by_mark;
+CREATE TABLE results (
+    id INTEGER PRIMARY KEY,
+    version INTEGER NOT NULL,
+    fingerprint INTEGER NOT NULL,
+    computed_us INTEGER NOT NULL,
+    mark INTEGER NOT NULL,
+    result TEXT NOT NULL
+);
+INSERT INTO results SELECT conversation_id * 256 + passes.id, version, fingerprint, computed_us, mark, result
+    FROM results_v4 JOIN passes ON passes.name = results_v4.pass ORDER BY 1;
+DROP TABLE results_v4;
+CREATE INDEX results_by_mark ON results (mark);
+CREATE TRIGGER conversations_gone AFTER DELETE ON conversations BEGIN
+    DELETE FROM results WHERE id BETWEEN old.id * 256 AND old.id * 256 + 255;
+END;
+";
+
 /// Brings the database to the newest version; each step is one transaction.
 pub(crate) fn migrate(conn: &mut Connection, path: &std::path::Path) -> Result<(), OpenError> {
     let failed = |e| crate::open::classify(path, e);
@@ -256,4 +281,51 @@ pub(crate) fn migrate(conn: &mut Connection, path: &std::path::Path) -> Result<(
         tx.commit().map_err(failed)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn results_from_before_they_had_numbers_are_kept() {
+        let mut conn = Connection::open_in_memory().expect("opened");
+        for sql in &MIGRATIONS[..4] {
+            conn.execute_batch(sql).expect("migrated");
+        }
+        conn.pragma_update(None, "user_version", 4).expect("set");
+        let long = "x".repeat(5_000);
+        let put = "INSERT INTO results VALUES (?1, ?2, 3, 4, ?3, 5, ?4)";
+        for (conversation, pass, mark) in [(7, "topics", 1), (7, "activity", 2), (8, "activity", 3)] {
+            conn.execute(put, (conversation, pass, &long, mark)).expect("put");
+        }
+        conn.execute_batch("INSERT INTO conversations VALUES (7, 1, 0, 0, 1, 4, 1, NULL, 0, -1)")
+            .expect("put");
+        migrate(&mut conn, Path::new("memory")).expect("migrated");
+        let rows = "SELECT r.id / 256, p.name, version, fingerprint, result, computed_us, mark
+            FROM results r JOIN passes p ON p.id = r.id & 255 ORDER BY mark";
+        let found: Vec<(i64, String, i64, i64, String, i64, i64)> = conn
+            .prepare(rows)
+            .and_then(|mut query| {
+                let row = |row: &rusqlite::Row<'_>| row.try_into();
+                query.query_map([], row)?.collect()
+            })
+            .expect("read");
+        let kept =
+            |conversation, pass: &str, mark| (conversation, pass.to_owned(), 3, 4, long.clone(), 5, mark);
+        let all = [
+            kept(7, "topics", 1),
+            kept(7, "activity", 2),
+            kept(8, "activity", 3),
+        ];
+        assert_eq!(found, all);
+        conn.execute_batch("DELETE FROM conversations WHERE id = 7")
+            .expect("deleted");
+        let left: i64 = conn
+            .query_row("SELECT count(*) FROM results", [], |row| row.get(0))
+            .expect("read");
+        assert_eq!(left, 1, "they go with their conversation");
+    }
 }

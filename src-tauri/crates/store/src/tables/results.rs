@@ -1,7 +1,7 @@
 //! What passes found, by conversation and pass; and which conversations lack it.
 
 use chatstats_model::{ChatId, ConversationId, PassResult, Timestamp};
-use rusqlite::{ToSql, params, params_from_iter};
+use rusqlite::{OptionalExtension, ToSql, params, params_from_iter};
 
 use super::tasks::NewTask;
 use crate::{Reader, StoreError, Write};
@@ -113,8 +113,10 @@ impl Reader {
     /// All results of a conversation, current or not.
     pub fn results(&self, id: ConversationId) -> Result<Vec<PassResult>, StoreError> {
         let mut query = self.conn.prepare_cached(
-            "SELECT r.pass, r.version, r.fingerprint = c.fingerprint, r.result
-             FROM results r JOIN conversations c ON c.id = r.conversation_id WHERE c.id = ?1 ORDER BY r.pass",
+            "SELECT p.name, r.version, r.fingerprint = c.fingerprint, r.result
+             FROM conversations c JOIN results r ON r.id BETWEEN c.id * 256 AND c.id * 256 + 255
+                JOIN passes p ON p.id = r.id & 255
+             WHERE c.id = ?1 ORDER BY p.name",
         )?;
         let rows = query.query_map([id.0], |row| {
             let json: String = row.get(3)?;
@@ -131,8 +133,9 @@ impl Reader {
     /// The current results of one pass in a chat, in the order of their conversations.
     pub fn chat_results(&self, chat: ChatId, pass: &PassVersion) -> Result<Vec<ChatResult>, StoreError> {
         let mut query = self.conn.prepare_cached(
-            "SELECT c.id, c.first_us, r.result FROM conversations c JOIN results r ON r.conversation_id = c.id
-             WHERE c.chat_id = ?1 AND r.pass = ?2 AND r.version = ?3 AND r.fingerprint = c.fingerprint
+            "SELECT c.id, c.first_us, r.result FROM conversations c
+                JOIN results r ON r.id = c.id * 256 + (SELECT id FROM passes WHERE name = ?2)
+             WHERE c.chat_id = ?1 AND r.version = ?3 AND r.fingerprint = c.fingerprint
              ORDER BY c.first_us, c.id",
         )?;
         let rows = query.query_map(params![chat.0, pass.name, pass.version], |row| {
@@ -149,8 +152,9 @@ impl Reader {
     pub fn coverage(&self, pass: &PassVersion) -> Result<(u64, u64), StoreError> {
         let mut query = self.conn.prepare_cached(
             "SELECT (SELECT count(*) FROM conversations WHERE sealed = 1),
-                (SELECT count(*) FROM results r JOIN conversations c ON c.id = r.conversation_id
-                 WHERE r.pass = ?1 AND r.version = ?2 AND r.fingerprint = c.fingerprint AND c.sealed = 1)",
+                (SELECT count(*) FROM conversations c
+                    JOIN results r ON r.id = c.id * 256 + (SELECT id FROM passes WHERE name = ?1)
+                 WHERE r.version = ?2 AND r.fingerprint = c.fingerprint AND c.sealed = 1)",
         )?;
         let both = query.query_row(params![pass.name, pass.version], |row| {
             Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
@@ -165,7 +169,7 @@ impl Reader {
             .prepare_cached("SELECT ifnull(max(mark), 0) FROM results")?;
         let newest: i64 = newest.query_row([], |row| row.get(0))?;
         let mut chats = self.conn.prepare_cached(
-            "SELECT DISTINCT c.chat_id FROM results r JOIN conversations c ON c.id = r.conversation_id
+            "SELECT DISTINCT c.chat_id FROM results r JOIN conversations c ON c.id = r.id / 256
              WHERE r.mark > ?1 AND r.mark <= ?2 ORDER BY c.chat_id",
         )?;
         let rows = chats.query_map([mark, newest], |row| Ok(ChatId(row.get(0)?)))?;
@@ -235,28 +239,41 @@ impl Write<'_> {
             .prepare_cached("SELECT ifnull(max(mark), 0) FROM results")?;
         let mark = newest.query_row([], |row| row.get::<_, i64>(0))? + 1;
         let mut insert = self.conn.prepare_cached(
-            "INSERT OR IGNORE INTO results (conversation_id, pass, version, fingerprint, result, computed_us, mark)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT OR IGNORE INTO results (id, version, fingerprint, computed_us, mark, result)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?;
         for result in results {
             let values = params![
-                id.0,
-                result.pass,
+                id.0 * 256 + self.pass_id(&result.pass)?,
                 result.version,
                 result.fingerprint,
-                result.json,
                 now.as_micros(),
-                mark
+                mark,
+                result.json
             ];
             if insert.execute(values)? == 0 {
                 let mut update = self.conn.prepare_cached(
-                    "UPDATE results SET version = ?3, fingerprint = ?4, result = ?5, computed_us = ?6, mark = ?7
-                     WHERE conversation_id = ?1 AND pass = ?2",
+                    "UPDATE results SET version = ?2, fingerprint = ?3, computed_us = ?4, mark = ?5, result = ?6
+                     WHERE id = ?1",
                 )?;
                 update.execute(values)?;
             }
         }
         Ok(())
+    }
+
+    /// The number that stands for a pass; the next one if it has none yet, up to 255.
+    fn pass_id(&self, name: &str) -> Result<i64, StoreError> {
+        let mut find = self
+            .conn
+            .prepare_cached("SELECT id FROM passes WHERE name = ?1")?;
+        if let Some(id) = find.query_row([name], |row| row.get(0)).optional()? {
+            return Ok(id);
+        }
+        let mut insert = self
+            .conn
+            .prepare_cached("INSERT INTO passes (name) VALUES (?1)")?;
+        Ok(insert.insert([name])?)
     }
 }
 
@@ -283,8 +300,9 @@ fn wanted(selection: &Selection, chat: Option<ChatId>) -> (String, Vec<Box<dyn T
     if !selection.lacking.is_empty() {
         let pairs = vec!["(?, ?)"; selection.lacking.len()].join(", ");
         conditions.push(format!(
-            "(SELECT count(*) FROM results r WHERE r.conversation_id = c.id AND r.fingerprint = c.fingerprint
-                AND (r.pass, r.version) IN (VALUES {pairs})) < {}",
+            "(SELECT count(*) FROM results r JOIN passes p ON p.id = r.id & 255
+                WHERE r.id BETWEEN c.id * 256 AND c.id * 256 + 255 AND r.fingerprint = c.fingerprint
+                AND (p.name, r.version) IN (VALUES {pairs})) < {}",
             selection.lacking.len()
         ));
         for pass in &selection.lacking {

@@ -76,7 +76,8 @@ impl Reader {
             return Ok(Vec::new());
         }
         let mut query = self.conn.prepare_cached(
-            "SELECT pass, version, result FROM results WHERE conversation_id = ?1 AND fingerprint = ?2",
+            "SELECT p.name, r.version, r.result FROM results r JOIN passes p ON p.id = r.id & 255
+             WHERE r.id BETWEEN ?1 * 256 AND ?1 * 256 + 255 AND r.fingerprint = ?2",
         )?;
         let rows = query.query_map(params![id.0, fingerprint], |row| {
             Ok((

@@ -20,7 +20,7 @@ use crate::seed;
 use crate::steps::do_messages_come;
 
 /// Endings written down in one step of the writer, at most: enough to share the cost of a commit.
-const SETTLED_AT_ONCE: usize = 128;
+const SETTLED_AT_ONCE: usize = 512;
 
 /// Endings written down and tasks handed out in one step while messages come: one that arrives in the middle waits for
 /// the commit of them, which is a part of a millisecond.
@@ -34,7 +34,7 @@ const REST_MAX: Duration = Duration::from_millis(20);
 const READ_AHEAD_MESSAGES_MAX: usize = 10_000;
 
 /// How long endings may be gathered before they are written down, while others are still running.
-const GATHER: Duration = Duration::from_millis(20);
+const GATHER: Duration = Duration::from_millis(40);
 
 /// How often workers are looked after while they work.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

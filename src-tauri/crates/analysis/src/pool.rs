@@ -13,11 +13,11 @@ use tokio::sync::{mpsc, oneshot};
 const HANGING_MAX: usize = 8;
 
 /// How much work is handed out ahead: for so long nobody need wait for the writer, and what is more important does.
-const AHEAD: Duration = Duration::from_millis(50);
+const AHEAD: Duration = Duration::from_millis(100);
 
 /// How many tasks that is for each worker, at least and at most, and as long as nobody knows how long they take.
 const AHEAD_MIN: u64 = 4;
-const AHEAD_MAX: u64 = 256;
+const AHEAD_MAX: u64 = 512;
 const AHEAD_FIRST: u64 = 32;
 
 /// A new time counts for one in so many of those that tell how long a task takes.

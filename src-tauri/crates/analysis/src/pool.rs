@@ -353,10 +353,14 @@ pub(crate) async fn apart<T: Send + 'static>(
 pub(crate) fn go_last() {
     #[cfg(target_os = "linux")]
     {
-        /// Of 0 to 19: 19 is the most patient.
-        const NICENESS: i32 = 15;
-        // On Linux this is a thread's own (setpriority(2), "C library/kernel differences"). If it is refused, analysis
-        // is no more polite than the rest: no reason to stop.
-        let _refused = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICENESS);
+        use thread_priority::unix::{
+            NormalThreadSchedulePolicy, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id,
+        };
+        // Not by niceness alone: whoever wakes up waits for a nice thread's turn to end, which is milliseconds, and takes
+        // the processor from an idle one at once (sched(7), "SCHED_IDLE"). If it is refused, analysis is no more polite
+        // than the rest: no reason to stop.
+        let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+        let lowest = thread_priority::ThreadPriority::Min;
+        let _refused = set_thread_priority_and_policy(thread_native_id(), lowest, idle);
     }
 }

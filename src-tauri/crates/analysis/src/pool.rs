@@ -354,7 +354,8 @@ pub(crate) fn go_last() {
     #[cfg(target_os = "linux")]
     {
         use thread_priority::unix::{
-            NormalThreadSchedulePolicy, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id,
+            NormalThreadSchedulePolicy, ThreadSchedulePolicy, set_thread_priority_and_policy,
+            thread_native_id,
         };
         // Not by niceness alone: whoever wakes up waits for a nice thread's turn to end, which is milliseconds, and takes
         // the processor from an idle one at once (sched(7), "SCHED_IDLE"). If it is refused, analysis is no more polite

@@ -7,6 +7,8 @@
 //! See "Write-Ahead Logging" in SQLite's documentation, sections 2.1 and 6, and `PRAGMA wal_checkpoint(PASSIVE)`.
 
 use std::fmt;
+use std::fs::File;
+use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -65,6 +67,7 @@ impl Fold {
         let conn = Connection::open_with_flags(path, flags)?;
         conn.busy_timeout(BUSY_TIMEOUT)?;
         conn.pragma_update(None, "synchronous", "NORMAL")?;
+        let flush = Flush::open(path);
         let (copy, words) = sync_channel(1);
         let due = Arc::new(Due {
             copy,
@@ -73,7 +76,7 @@ impl Fold {
         let of_thread = Arc::clone(&due);
         let thread = std::thread::Builder::new()
             .name("fold".to_owned())
-            .spawn(move || run(&conn, &words, &of_thread.finish));
+            .spawn(move || run(&conn, &flush, &words, &of_thread.finish));
         let thread = thread.map_err(|error| {
             let cannot = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CANTOPEN);
             rusqlite::Error::SqliteFailure(cannot, Some(format!("a thread could not be started: {error}")))
@@ -128,26 +131,47 @@ impl Drop for Fold {
     }
 }
 
-fn run(conn: &Connection, words: &Receiver<Word>, finish: &AtomicBool) {
+/// Waits until the disk has what was copied. SQLite does so only at the end of the pass that copies the very last page,
+/// which is the writer's.
+struct Flush(Option<ManuallyDrop<File>>);
+
+impl Flush {
+    fn open(path: &Path) -> Self {
+        // Elsewhere an open file is in the way of whoever wants to move it, and the writer waits a little longer.
+        let file = cfg!(unix).then(|| File::open(path).ok()).flatten();
+        // Never closed: on Unix that would drop the locks that SQLite has on the file in this process (fcntl(2)). One for
+        // each database that is opened, and there are two.
+        Self(file.map(ManuallyDrop::new))
+    }
+
+    fn flush(&self) {
+        // If it fails, SQLite's own attempt fails as well, and is reported.
+        let _ = self.0.as_ref().map(|file| file.sync_data());
+    }
+}
+
+fn run(conn: &Connection, flush: &Flush, words: &Receiver<Word>, finish: &AtomicBool) {
     while let Ok(Word::Copy) = words.recv() {
         if finish.load(Ordering::Relaxed) {
             continue; // Two at a time would be in each other's way, and the writer is about to.
         }
-        match copy(conn) {
+        match copy(conn, flush) {
             Ok(log_pages) => finish.store(log_pages > FINISH_PAGES, Ordering::Relaxed),
             Err(error) => log(&error),
         }
     }
 }
 
-/// Copies the log; one that the writer is to finish until little is left over. Answers how long it is, in pages.
-fn copy(conn: &Connection) -> Result<i64, rusqlite::Error> {
+/// Copies the log; one that the writer is to finish until little is left over, to copy and to wait for the disk for.
+/// Answers how long it is, in pages.
+fn copy(conn: &Connection, flush: &Flush) -> Result<i64, rusqlite::Error> {
     let mut log_pages = pass(conn)?;
     for _ in 1..PASSES {
         let before = log_pages;
         if before <= FINISH_PAGES {
             break;
         }
+        flush.flush();
         log_pages = pass(conn)?;
         if log_pages - before <= REST_PAGES {
             break;

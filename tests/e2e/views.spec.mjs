@@ -98,6 +98,12 @@ describe('with chats', () => {
     await page.keyboard.type('lisb');
     await page.keyboard.press('Enter');
     await bubble(page, 'history 200').waitFor();
+    await page.keyboard.press('Control+k');
+    await page.keyboard.type('metrics');
+    await page.keyboard.press('Enter');
+    await page.waitForURL(/\/events\/metrics$/);
+    await page.goBack();
+    await bubble(page, 'history 200').waitFor();
     await page.keyboard.press('?');
     await page.getByRole('heading', { name: 'Keyboard shortcuts' }).waitFor();
     await page.keyboard.press('Escape');

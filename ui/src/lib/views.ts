@@ -23,3 +23,20 @@ export const views: View[] = [
   { path: '/imports', title: 'Imports', icon: Upload as unknown as Component },
   { path: '/settings', title: 'Settings', icon: Settings as unknown as Component },
 ];
+
+/** A view within the events view. */
+export interface EventView {
+  path: string;
+  title: string;
+  about: string;
+}
+
+export const eventViews: [EventView, ...EventView[]] = [
+  { path: '/events', title: 'Events', about: 'Analysis, runs and commitments: the event log' },
+  {
+    path: '/events/messages',
+    title: 'Messages',
+    about: 'New messages on their way to open windows: the hub',
+  },
+  { path: '/events/metrics', title: 'Metrics', about: 'How fast all this goes, and what it costs' },
+];

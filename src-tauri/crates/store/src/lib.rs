@@ -31,7 +31,8 @@ pub use tables::results::{ChatResult, Covered, NewResult, PassVersion, Selection
 pub use tables::runs::{Announced, NewRun};
 pub use tables::seals::{Announcing, Seal};
 pub use tables::search::SearchQuery;
-pub use tables::tasks::{ATTEMPTS_MAX, Claimed, Ending, Finished, NewTask, Settled, TaskLane, TaskQuery};
+pub use tables::tasks::{ATTEMPTS_MAX, NewTask, TaskLane, TaskQuery};
+pub use tables::tries::{Claimed, Ending, Finished, Settled};
 pub use tables::work::{ANALYSED_MESSAGES_MAX, ConversationWork};
 pub use writer::{Commit, CommitListener, Lane, Published, Write};
 

@@ -19,4 +19,5 @@ pub(crate) mod search;
 mod snippet;
 pub(crate) mod tally;
 pub(crate) mod tasks;
+pub(crate) mod tries;
 pub(crate) mod work;

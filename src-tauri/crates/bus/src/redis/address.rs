@@ -2,14 +2,20 @@
 
 use std::fmt;
 
-use redis::io::tcp::TcpSettings;
-use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, TlsCertificates};
+use std::sync::Arc;
+
+use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
 
 use crate::BusError;
 
 /// An address, understood.
 pub(super) struct Address {
-    pub(super) client: Client,
+    pub(super) info: ConnectionInfo,
+    /// For `rediss://`.
+    pub(super) tls: Option<Arc<ClientConfig>>,
     shown: String,
 }
 
@@ -25,19 +31,18 @@ impl Address {
         let ca = parsed.query_pairs().find(|(name, _)| name == "ca");
         let ca = ca.map(|(_, path)| path.into_owned());
         let info = url.into_connection_info().map_err(wrong)?;
-        // Entries are small and are waited for: Nagle's algorithm would hold them back. RESP 2 is what replies are read
-        // as here, whatever the URL asks for.
-        let redis = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP2);
-        let info = info
-            .set_tcp_settings(TcpSettings::default().set_nodelay(true))
-            .set_redis_settings(redis);
         let shown = shown(&info);
-        let client = match (info.addr(), ca) {
-            (ConnectionAddr::TcpTls { .. }, ca) => with_tls(info, ca.as_deref())?,
-            (_, None) => Client::open(info).map_err(wrong)?,
+        let tls = match (info.addr(), ca) {
+            (ConnectionAddr::TcpTls { insecure: true, .. }, _) => {
+                return Err(BusError::Address(
+                    "a server whose certificate is not looked at is no server one knows".to_owned(),
+                ));
+            }
+            (ConnectionAddr::TcpTls { .. }, ca) => Some(Arc::new(tls(ca.as_deref())?)),
+            (_, None) => None,
             (_, Some(_)) => return Err(BusError::Address("ca= goes with rediss:// only".to_owned())),
         };
-        Ok(Self { client, shown })
+        Ok(Self { info, tls, shown })
     }
 }
 
@@ -61,18 +66,29 @@ fn shown(info: &ConnectionInfo) -> String {
     }
 }
 
-fn with_tls(info: ConnectionInfo, ca: Option<&str>) -> Result<Client, BusError> {
-    // Fails where the program has chosen one already, which is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let Some(path) = ca else {
-        return Client::open(info).map_err(wrong);
-    };
-    let root = std::fs::read(path).map_err(|error| BusError::Address(format!("{path}: {error}")))?;
-    let certificates = TlsCertificates {
-        client_tls: None,
-        root_cert: Some(root),
-    };
-    Client::build_with_tls(info, certificates).map_err(wrong)
+/// With a file of certificates, or with those that the system trusts.
+fn tls(ca: Option<&str>) -> Result<ClientConfig, BusError> {
+    let mut roots = RootCertStore::empty();
+    if let Some(path) = ca {
+        let wrong = |error: String| BusError::Address(format!("{path}: {error}"));
+        let pem = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+        for certificate in CertificateDer::pem_slice_iter(&pem) {
+            let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
+            roots.add(certificate).map_err(|error| wrong(error.to_string()))?;
+        }
+        if roots.is_empty() {
+            return Err(wrong("there is no certificate in it".to_owned()));
+        }
+    } else {
+        // Some that it has may be malformed, which is no matter as long as the right one is not.
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    }
+    // Named, and not the program's default: there may be none, or another.
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| BusError::Address(error.to_string()))?;
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
 /// What is said of it does not repeat the URL, which may hold a password.

@@ -4,15 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use redis::{Cmd, Pipeline, Value, cmd};
+use bytes::Bytes;
+use redis::{Cmd, Value, cmd};
 use tokio::sync::watch;
 
 use super::address::Address;
 use super::backoff::Backoff;
 use super::fault::{Fault, checked};
 use super::reply::{self, Reach};
+use super::resp;
 use super::session::Session;
-use crate::{BusError, EVENTS_STREAM, StreamKey};
+use crate::{BusError, EVENTS_STREAM, Entry, StreamKey};
 
 /// A reply that takes longer than this does not come: Redis is stopped, paused, or not there any more. Replies are a few
 /// MiB at most.
@@ -129,30 +131,36 @@ impl Link {
 
     /// Asks for something in a stream.
     pub(super) async fn call(&self, key: &StreamKey, command: &Cmd) -> Result<Value, BusError> {
-        let mut commands = Pipeline::with_capacity(1);
-        commands.add_command(command.clone());
-        let reply = self.ask(key, &commands).await?;
-        checked(reply).map_err(|fault| fault.into_error(key))
+        let reply = self.ask(key, command).await?;
+        resp::value(&reply)
+            .and_then(checked)
+            .map_err(|fault| fault.into_error(key))
+    }
+
+    /// Asks for entries of a stream.
+    pub(super) async fn entries(&self, key: &StreamKey, command: &Cmd) -> Result<Vec<Arc<Entry>>, BusError> {
+        let reply = self.ask(key, command).await?;
+        resp::entries(&reply).map_err(|fault| fault.into_error(key))
     }
 
     /// Looks at a stream. One that is not there is empty.
     pub(super) async fn reach(&self, key: &StreamKey) -> Result<Reach, BusError> {
         let reply = self.ask(key, &xinfo(key)).await?;
-        reply::reach_or_nothing(reply).map_err(|fault| fault.into_error(key))
+        let reply = resp::value(&reply).and_then(reply::reach_or_nothing);
+        reply.map_err(|fault| fault.into_error(key))
     }
 
     /// Asks one thing, which may be asked twice. Where the connection turns out to be broken, and a new one is there in a
     /// moment, it is asked over that: nobody need hear that Redis is away when it is not.
-    async fn ask(&self, key: &StreamKey, question: &Pipeline) -> Result<Value, BusError> {
+    async fn ask(&self, key: &StreamKey, question: &Cmd) -> Result<Bytes, BusError> {
         let connected = self.now()?;
-        let mut asked = self.noticed(&connected, connected.session.send(question).await);
+        let mut asked = self.noticed(&connected, connected.session.ask(question).await);
         if let Err(Fault::Lost(_)) = &asked
             && let Ok(Some(connected)) = tokio::time::timeout(AGAIN_MAX, self.up()).await
         {
-            asked = self.noticed(&connected, connected.session.send(question).await);
+            asked = self.noticed(&connected, connected.session.ask(question).await);
         }
-        let replies = asked.map_err(|fault| fault.into_error(key))?;
-        Ok(replies.into_iter().next().unwrap_or_default())
+        asked.map_err(|fault| fault.into_error(key))
     }
 
     /// Reports a broken connection, and passes everything on.
@@ -230,12 +238,11 @@ impl Link {
 
 /// Looks at a stream. One that is not there is empty.
 pub(super) async fn reach(session: &Session, key: &StreamKey) -> Result<Reach, Fault> {
-    let reply = session.send(&xinfo(key)).await?.pop();
-    reply::reach_or_nothing(reply.unwrap_or_default())
+    reply::reach_or_nothing(resp::value(&session.ask(&xinfo(key)).await?)?)
 }
 
-fn xinfo(key: &StreamKey) -> Pipeline {
-    let mut look = Pipeline::with_capacity(1);
-    look.cmd("XINFO").arg("STREAM").arg(key.as_str());
+fn xinfo(key: &StreamKey) -> Cmd {
+    let mut look = cmd("XINFO");
+    look.arg("STREAM").arg(key.as_str());
     look
 }

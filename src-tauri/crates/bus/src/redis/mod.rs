@@ -15,8 +15,10 @@ mod queue;
 mod reader;
 mod readers;
 mod reply;
+mod resp;
 mod session;
 mod watch;
+mod wire;
 mod work;
 
 use std::fmt;

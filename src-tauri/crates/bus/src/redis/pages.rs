@@ -5,7 +5,6 @@ use std::sync::Arc;
 use redis::cmd;
 
 use super::link::Link;
-use super::reply;
 use crate::engine::{PAGE_BYTES, Page, Range};
 use crate::{BusError, Entry, StreamKey};
 
@@ -103,8 +102,7 @@ async fn bite(link: &Link, key: &StreamKey, range: Range) -> Result<Vec<Arc<Entr
         .arg(first.to_string())
         .arg(second.to_string());
     ask.arg("COUNT").arg(range.count);
-    let reply = link.call(key, &ask).await?;
-    reply::entries(reply).map_err(|fault| fault.into_error(key))
+    link.entries(key, &ask).await
 }
 
 #[cfg(test)]

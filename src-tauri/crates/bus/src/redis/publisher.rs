@@ -8,7 +8,8 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use redis::{Cmd, Pipeline, Value, cmd};
+use bytes::Bytes;
+use redis::Value;
 
 use super::backoff::Backoff;
 use super::fault::{Fault, checked};
@@ -16,6 +17,7 @@ use super::link::{Link, reach};
 use super::lost::{self, Found};
 use super::queue::{Job, Queue};
 use super::reply;
+use super::resp;
 use super::session::{ClientId, Session};
 use crate::engine::NewId;
 use crate::{BusError, StreamId, StreamKey};
@@ -31,6 +33,8 @@ pub(super) struct Publisher {
     kept: u64,
     /// The newest id of a stream at some moment before its next batch was sent.
     places: HashMap<StreamKey, StreamId>,
+    /// The batch after the one that is under way, if it was full early.
+    next: Option<(Vec<Job>, Vec<u8>)>,
 }
 
 /// What the publisher counts.
@@ -51,27 +55,37 @@ impl Publisher {
             figures,
             kept,
             places: HashMap::new(),
+            next: None,
         }
     }
 
     /// Writes until the queue is closed and empty, or the link is closed.
     pub(super) async fn run(mut self) {
-        while let Some(batch) = self.queue.batch().await {
-            if !self.write(batch).await {
+        loop {
+            let (batch, packed) = match self.next.take() {
+                Some((batch, packed)) => (batch, Some(packed)),
+                None => match self.queue.batch().await {
+                    Some(batch) => (batch, None),
+                    None => return,
+                },
+            };
+            if !self.write(batch, packed).await {
                 return;
             }
         }
     }
 
     /// Writes a batch, however long that takes. False if the link was closed before it was done.
-    async fn write(&mut self, mut batch: Vec<Job>) -> bool {
+    async fn write(&mut self, mut batch: Vec<Job>, mut packed: Option<Vec<u8>>) -> bool {
         let mut backoff = Backoff::default();
         let mut doubt = None;
         while !batch.is_empty() {
             let Some(connected) = self.link.up().await else {
                 return false;
             };
-            let tried = self.attempt(&connected.session, &mut batch, &mut doubt).await;
+            let tried = self
+                .attempt(&connected.session, &mut batch, packed.take(), &mut doubt)
+                .await;
             let why = match self.link.noticed(&connected, tried) {
                 Ok(()) => {
                     self.figures.set_problem(None);
@@ -98,6 +112,7 @@ impl Publisher {
         &mut self,
         session: &Session,
         batch: &mut Vec<Job>,
+        packed: Option<Vec<u8>>,
         doubt: &mut Option<Doubt>,
     ) -> Result<(), Fault> {
         let key = batch[0].key.clone();
@@ -126,8 +141,12 @@ impl Publisher {
                 }
             }
         }
-        match session.send(&self.transaction(batch)).await {
-            Ok(replies) => self.answer(session, batch, replies).await,
+        let packed = packed.unwrap_or_else(|| self.packed(batch));
+        let sent = session.exchange(packed, batch.len() + 2);
+        // Redis need not wait for the next to be packed.
+        let (answered, ()) = tokio::join!(sent, async { self.look_ahead() });
+        match answered {
+            Ok(replies) => self.answer(session, batch, &replies).await,
             Err(fault) => {
                 *doubt = Some(Doubt(session.client.clone()));
                 Err(fault)
@@ -135,28 +154,48 @@ impl Publisher {
         }
     }
 
-    fn transaction(&self, batch: &[Job]) -> Pipeline {
-        let mut commands = Pipeline::with_capacity(batch.len() + 2);
-        commands.add_command(cmd("MULTI"));
-        for job in batch {
-            commands.add_command(self.xadd(job));
+    fn look_ahead(&mut self) {
+        if self.next.is_none()
+            && let Some(batch) = self.queue.full_batch()
+        {
+            let packed = self.packed(&batch);
+            self.next = Some((batch, packed));
         }
-        commands.add_command(cmd("EXEC"));
-        commands
     }
 
-    fn xadd(&self, job: &Job) -> Cmd {
-        let mut xadd = Cmd::with_capacity(32, job.fields.size_bytes());
-        xadd.arg("XADD").arg(job.key.as_str());
-        xadd.arg("MAXLEN").arg("~").arg(self.kept);
-        match job.id {
-            NewId::Auto => xadd.arg("*"),
-            NewId::At(id) => xadd.arg(id.to_string()),
-        };
-        for (name, value) in job.fields.iter() {
-            xadd.arg(name).arg(value);
+    /// A batch as one transaction.
+    fn packed(&self, batch: &[Job]) -> Vec<u8> {
+        /// What an XADD takes beside its fields, and a field beside its name and value, about.
+        const ADDED_BYTES: usize = 128;
+        let size = batch
+            .iter()
+            .map(|job| job.fields.size_bytes() + ADDED_BYTES)
+            .sum();
+        let mut to = Vec::with_capacity(size);
+        resp::command(&mut to, 1);
+        resp::argument(&mut to, b"MULTI");
+        for job in batch {
+            self.pack_xadd(&mut to, job);
         }
-        xadd
+        resp::command(&mut to, 1);
+        resp::argument(&mut to, b"EXEC");
+        to
+    }
+
+    fn pack_xadd(&self, to: &mut Vec<u8>, job: &Job) {
+        resp::command(to, 6 + 2 * job.fields.iter().count());
+        for part in [b"XADD", job.key.as_str().as_bytes(), b"MAXLEN", b"~"] {
+            resp::argument(to, part);
+        }
+        resp::argument(to, self.kept.to_string().as_bytes());
+        match job.id {
+            NewId::Auto => resp::argument(to, b"*"),
+            NewId::At(id) => resp::argument(to, id.to_string().as_bytes()),
+        }
+        for (name, value) in job.fields.iter() {
+            resp::argument(to, name);
+            resp::argument(to, value);
+        }
     }
 
     /// Reads the replies to a transaction. What Redis refuses for good leaves the batch; what it refuses for now stays.
@@ -164,15 +203,24 @@ impl Publisher {
         &mut self,
         session: &Session,
         batch: &mut Vec<Job>,
-        mut replies: Vec<Value>,
+        replies: &[Bytes],
     ) -> Result<(), Fault> {
-        let executed = replies.pop().unwrap_or_default();
-        let began = checked(replies.remove(0)); // What is left are the replies to the XADDs.
-        let results = match (checked(executed), began) {
+        let [began, queued @ .., executed] = replies else {
+            return Err(Fault::Lost("it did not reply to everything".to_owned()));
+        };
+        // Looked at only where there is something to be seen: they say that they are queued.
+        let queued = || {
+            queued
+                .iter()
+                .map(|reply| resp::value(reply))
+                .collect::<Result<Vec<_>, _>>()
+        };
+        let began = checked(resp::value(began)?);
+        let results = match (checked(resp::value(executed)?), began) {
             (Ok(Value::Array(results)), _) => results,
             // Whoever may not use transactions gets its entries written one by one.
-            (Err(_), Err(Fault::Refused(_))) => replies,
-            (Err(aborted), _) => return self.aborted(batch, replies, aborted),
+            (Err(_), Err(Fault::Refused(_))) => queued()?,
+            (Err(aborted), _) => return self.aborted(batch, queued()?, aborted),
             (Ok(_), _) => return Err(Fault::Lost("its reply to EXEC is not understood".to_owned())),
         };
         let key = batch[0].key.clone();
@@ -238,10 +286,10 @@ impl Publisher {
 
     fn settle(&self, batch: &mut Vec<Job>, outcomes: impl IntoIterator<Item = Result<StreamId, BusError>>) {
         let mut written = 0;
-        for (job, outcome) in batch.drain(..).zip(outcomes) {
-            written += u64::from(outcome.is_ok());
-            self.queue.settle(job, outcome);
-        }
+        let outcomes = outcomes
+            .into_iter()
+            .inspect(|outcome| written += u64::from(outcome.is_ok()));
+        self.queue.settle_all(std::mem::take(batch), outcomes);
         self.figures.published.fetch_add(written, Ordering::Relaxed);
     }
 

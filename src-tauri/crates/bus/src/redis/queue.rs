@@ -94,14 +94,32 @@ impl Queue {
         }
     }
 
+    /// As [`batch`](Self::batch), if there is a full one already.
+    pub(super) fn full_batch(&self) -> Option<Vec<Job>> {
+        let mut state = self.lock();
+        (state.waiting.len() >= BATCH_ENTRIES).then(|| state.take())
+    }
+
     /// An entry is settled: tells who submitted it.
     pub(super) fn settle(&self, job: Job, outcome: Result<StreamId, BusError>) {
+        self.settle_all(vec![job], [outcome]);
+    }
+
+    /// As [`settle`](Self::settle), for some together.
+    pub(super) fn settle_all(
+        &self,
+        jobs: Vec<Job>,
+        outcomes: impl IntoIterator<Item = Result<StreamId, BusError>>,
+    ) {
+        let bytes: usize = jobs.iter().map(Job::size_bytes).sum();
         let mut state = self.lock();
-        state.entries -= 1;
-        state.bytes -= job.size_bytes();
+        state.entries -= jobs.len();
+        state.bytes -= bytes;
         drop(state);
-        // Whoever submitted it need not wait to hear.
-        let _ = job.reply.send(outcome);
+        for (job, outcome) in jobs.into_iter().zip(outcomes) {
+            // Whoever submitted it need not wait to hear.
+            let _ = job.reply.send(outcome);
+        }
     }
 
     /// How many wait.

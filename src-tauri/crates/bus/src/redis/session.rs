@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Cmd, Pipeline, Value, cmd};
+use bytes::Bytes;
+use redis::{Cmd, Pipeline, Value, cmd};
 
 use super::address::Address;
 use super::fault::{Fault, checked};
+use super::resp;
+use super::wire::Wire;
 
 /// How long a connection may take, with TLS and password: a person may be waiting for the answer that Redis is away.
 const CONNECT_MAX: Duration = Duration::from_secs(3);
@@ -18,7 +20,9 @@ const CLIENT_NAME: &str = "chatstats-bus";
 /// A connection. Clones share it.
 #[derive(Clone)]
 pub(super) struct Session {
-    conn: MultiplexedConnection,
+    wire: Arc<Wire>,
+    /// A reply that takes longer does not come.
+    reply_max: Duration,
     /// Who we are to the server, as far as it tells.
     pub(super) client: Option<Arc<ClientId>>,
 }
@@ -33,42 +37,84 @@ pub(super) struct ClientId {
 impl Session {
     /// Connects, and finds the server ready to answer. A reply that takes longer than `reply_max` breaks the connection.
     pub(super) async fn open(address: &Address, reply_max: Duration) -> Result<Self, Fault> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT_MAX))
-            .set_response_timeout(Some(reply_max));
-        let conn = address
-            .client
-            .get_multiplexed_async_connection_with_config(&config)
-            .await?;
-        let mut this = Self { conn, client: None };
+        let opened = tokio::time::timeout(CONNECT_MAX, Self::greet(address, reply_max)).await;
+        let late = || Fault::Lost(format!("it did not answer within {} s", CONNECT_MAX.as_secs()));
+        opened.unwrap_or_else(|_| Err(late()))
+    }
+
+    async fn greet(address: &Address, reply_max: Duration) -> Result<Self, Fault> {
+        let wire = Wire::open(address).await;
+        let wire = wire.map_err(|error| Fault::Lost(error.to_string()))?;
+        let mut this = Self {
+            wire: Arc::new(wire),
+            reply_max,
+            client: None,
+        };
+        let settings = address.info.redis_settings();
         let mut greeting = Pipeline::new();
+        if let Some(password) = settings.password() {
+            let auth = greeting.cmd("AUTH");
+            if let Some(user) = settings.username() {
+                auth.arg(user);
+            }
+            auth.arg(password);
+        }
+        if settings.db() != 0 {
+            greeting.cmd("SELECT").arg(settings.db());
+        }
+        // One that is loading its data or wants a password says so here, at the latest.
         greeting.cmd("PING");
+        let needed = greeting.len();
+        // The rest may be forbidden to us.
         greeting.cmd("CLIENT").arg("SETNAME").arg(CLIENT_NAME);
         greeting.cmd("CLIENT").arg("ID");
         greeting.cmd("INFO").arg("server");
         let mut replies = this.send(&greeting).await?.into_iter();
-        // One that is loading its data or wants a password says so here. The rest may be forbidden to us.
-        checked(replies.next().unwrap_or_default())?;
+        for (command, reply) in replies.by_ref().take(needed).enumerate() {
+            checked(reply).map_err(|fault| match fault {
+                Fault::ForNow(why) if command == 0 && settings.password().is_some() => {
+                    Fault::ForNow(format!("authentication failed: {why}"))
+                }
+                fault => fault,
+            })?;
+        }
         this.client = ClientId::read(replies.nth(1), replies.next()).map(Arc::new);
         Ok(this)
     }
 
     /// Sends one command.
     pub(super) async fn call(&self, command: &Cmd) -> Result<Value, Fault> {
-        checked(self.conn.clone().send_packed_command(command).await?)
+        let mut replies = self.exchange(command.get_packed_command(), 1).await?;
+        checked(resp::value(&replies.pop().unwrap_or_default())?)
     }
 
     /// Sends commands in one go; the replies hold what Redis refused.
     pub(super) async fn send(&self, commands: &Pipeline) -> Result<Vec<Value>, Fault> {
-        let count = commands.len();
-        let replies = self.conn.clone().send_packed_commands(commands, 0, count).await?;
-        if replies.len() != count {
-            return Err(Fault::Lost(format!(
-                "{} replies to {count} commands",
-                replies.len()
-            )));
+        let replies = self
+            .exchange(commands.get_packed_pipeline(), commands.len())
+            .await?;
+        replies.iter().map(|reply| resp::value(reply)).collect()
+    }
+
+    /// Sends one command, for the bytes of its reply.
+    pub(super) async fn ask(&self, command: &Cmd) -> Result<Bytes, Fault> {
+        let mut replies = self.exchange(command.get_packed_command(), 1).await?;
+        Ok(replies.pop().unwrap_or_default())
+    }
+
+    /// Sends commands that are packed already, in one go; the replies are as they came.
+    pub(super) async fn exchange(&self, packed: Vec<u8>, count: usize) -> Result<Vec<Bytes>, Fault> {
+        if count == 0 {
+            return Ok(Vec::new());
         }
-        Ok(replies)
+        let answered = tokio::time::timeout(self.reply_max, self.wire.send(packed, count)).await;
+        match answered {
+            Ok(answered) => answered.map_err(Fault::Lost),
+            Err(_) => Err(Fault::Lost(format!(
+                "it did not answer within {} s",
+                self.reply_max.as_secs()
+            ))),
+        }
     }
 
     /// Makes sure that nothing more of an earlier connection is executed: what it sent may still lie in a buffer.

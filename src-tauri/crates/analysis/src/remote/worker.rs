@@ -1,16 +1,14 @@
 //! A worker: takes tasks, computes, answers. Has no database.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
 
-use chatstats_bus::{Bus, BusError, ENTRIES_KEPT, Entry, StreamKey, Taker};
+use chatstats_bus::{Answers, Bus, BusError, Done, StreamId, StreamKey, Taker, Wanted, WorkQueue};
 use chatstats_passes::Pass;
-use jiff::tz::TimeZone;
 use tokio_util::sync::CancellationToken;
 
-use super::task::{LentAnswer, LentTask, fields, read};
-use super::{ANSWERS, TAKEN_OVER_AFTER, tasks_queue};
-use crate::execute::{Again, Outcome, execute};
+use super::desk::{Computed, Desk};
+use super::{ANSWERS, ANSWERS_KEPT, TAKEN_OVER_AFTER, tasks_queue};
 
 /// How long a worker waits for work before it looks whether it is to end.
 const WAIT: Duration = Duration::from_secs(1);
@@ -18,8 +16,20 @@ const WAIT: Duration = Duration::from_secs(1);
 /// Before Redis is asked again.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Tasks taken together: less talk, and little to be taken over if the worker dies.
-const TAKEN_AT_ONCE: usize = 8;
+/// How much work is taken ahead: for so long nobody need wait for Redis, and little is to be taken over if the worker
+/// dies.
+const AHEAD: Duration = Duration::from_millis(50);
+
+/// How many tasks that is, at least and at most, and as long as nobody knows how long they take.
+const AHEAD_MIN: usize = 2;
+const AHEAD_MAX: usize = 16;
+const AHEAD_FIRST: usize = 4;
+
+/// How long answers are gathered before they are given, while others are computed.
+const GATHER: Duration = Duration::from_millis(20);
+
+/// How often a worker that computes for long says that it is there.
+const SAY_EVERY: Duration = Duration::from_secs(2);
 
 /// What a worker is told.
 #[derive(Clone)]
@@ -50,110 +60,142 @@ impl WorkerSettings {
 ///
 /// # Errors
 ///
-/// The bus is an embedded log, which has no workers. A Redis that is away is no error: it is tried again.
+/// The bus is an embedded log, which has no workers; or no thread can be started. A Redis that is away is no error: it
+/// is tried again.
 pub async fn work(bus: Bus, settings: WorkerSettings, shutdown: CancellationToken) -> Result<u64, BusError> {
     let queue = tasks_queue(&bus)?;
     let queue = queue.ok_or_else(|| BusError::Refused("workers need Redis".to_owned()))?;
     let mut hands = tokio::task::JoinSet::new();
     for number in 0..settings.at_once.max(1) {
-        let name = format!("{}-{number}", settings.name);
-        let (queue, settings, shutdown) = (queue.clone(), settings.clone(), shutdown.clone());
-        hands.spawn(async move {
-            let mut answered = 0;
-            while !shutdown.is_cancelled() {
-                let worked = match queue.join(&name, WAIT).await {
-                    Ok(taker) => take(taker, &settings, &shutdown, &mut answered).await,
-                    Err(error) => Err(error),
-                };
-                if let Err(error) = worked {
-                    tracing::warn!(%error, worker = name, "Redis cannot be asked for work; it is tried again");
-                    let pause = tokio::time::sleep(RETRY);
-                    tokio::select! { () = pause => {}, () = shutdown.cancelled() => {} }
-                }
-            }
-            answered
-        });
+        let hand = Hand {
+            name: format!("{}-{number}", settings.name),
+            answers: Answers {
+                key: StreamKey::new(ANSWERS)?,
+                kept: ANSWERS_KEPT,
+            },
+            idle_min: settings.taken_over_after,
+            desk: Desk::start(settings.passes.clone())
+                .map_err(|error| BusError::Refused(format!("no thread can be started: {error}")))?,
+            held: HashSet::new(),
+            done: Vec::new(),
+            gathered_since: None,
+            is_short: false,
+            answered: 0,
+        };
+        hands.spawn(hand.work(queue.clone(), shutdown.clone()));
     }
     Ok(hands.join_all().await.into_iter().sum())
 }
 
-/// Takes and answers until shutdown, or until the connection is lost.
-async fn take(
-    mut taker: Taker,
-    settings: &WorkerSettings,
-    shutdown: &CancellationToken,
-    answered: &mut u64,
-) -> Result<(), BusError> {
-    let answers = StreamKey::new(ANSWERS)?;
-    while !shutdown.is_cancelled() {
-        for entry in taker.take(TAKEN_AT_ONCE, WAIT, settings.taken_over_after).await? {
-            let Some(answer) = compute(entry.clone(), settings).await else {
-                tracing::warn!(entry = %entry.id, "an entry of the queue is no task; it is dropped");
-                taker.drop_entry(entry.id).await?;
-                continue;
+/// One that talks with Redis, for a thread that computes meanwhile.
+struct Hand {
+    name: String,
+    answers: Answers,
+    idle_min: Duration,
+    desk: Desk,
+    /// Taken, and not computed yet.
+    held: HashSet<StreamId>,
+    /// Computed, and not answered yet.
+    done: Vec<Done>,
+    gathered_since: Option<Instant>,
+    /// There was less to be had than it wanted.
+    is_short: bool,
+    answered: u64,
+}
+
+impl Hand {
+    async fn work(mut self, queue: WorkQueue, shutdown: CancellationToken) -> u64 {
+        loop {
+            // What is in hand is answered over the next connection: only what was on its way comes again.
+            let had = self.held.iter().copied();
+            let had = had.chain(self.done.iter().map(|done| done.id)).collect();
+            let worked = match queue.join(&self.name, WAIT, had).await {
+                Ok(taker) => self.take(taker, &shutdown).await,
+                Err(error) => Err(error),
             };
-            let answer = fields(&answer).or_else(|error| fields(&too_large(&entry, &error)))?;
-            taker.answer(entry.id, &answers, &answer, ENTRIES_KEPT).await?;
-            *answered += 1;
+            if let Err(error) = worked {
+                tracing::warn!(%error, worker = self.name, "Redis cannot be asked for work; it is tried again");
+                let pause = tokio::time::sleep(RETRY);
+                tokio::select! { () = pause => {}, () = shutdown.cancelled() => {} }
+            }
+            if shutdown.is_cancelled() {
+                return self.answered;
+            }
         }
     }
-    taker.leave().await
-}
 
-async fn compute(entry: Arc<Entry>, settings: &WorkerSettings) -> Option<LentAnswer> {
-    let passes = settings.passes.clone();
-    let computed = tokio::task::spawn_blocking(move || {
-        let task: LentTask = read(&entry)?;
-        Some(answer(task, &passes))
-    });
-    // A panic of a pass is caught where it runs; one of ours leaves the task to be taken over.
-    computed.await.ok()?
-}
-
-fn answer(task: LentTask, known: &[&'static dyn Pass]) -> LentAnswer {
-    let (id, about) = ((task.id, task.attempt), (task.conversation, task.fingerprint));
-    let outcome = match prepared(&task, known) {
-        Ok((passes, zone)) => execute(&task.work(), &passes, &zone),
-        Err(error) => failed(error),
-    };
-    LentAnswer::new(id, about, outcome)
-}
-
-/// The passes of a task as this worker has them, in the same versions, and the user's time zone.
-fn prepared(
-    task: &LentTask,
-    known: &[&'static dyn Pass],
-) -> Result<(Vec<&'static dyn Pass>, TimeZone), String> {
-    let find = |(name, version): &(String, u32)| {
-        let found = known.iter().copied().find(|pass| pass.name() == name);
-        let found = found.ok_or_else(|| format!("this worker has no pass {name:?}: update it"))?;
-        if found.version() == *version {
-            Ok(found)
-        } else {
-            let own = found.version();
-            Err(format!(
-                "this worker has version {own} of {name}, not {version}: update it"
-            ))
+    /// Takes and answers until shutdown, or until the connection is lost.
+    async fn take(&mut self, mut taker: Taker, shutdown: &CancellationToken) -> Result<(), BusError> {
+        let mut talked = Instant::now();
+        loop {
+            while let Some(computed) = self.desk.computed() {
+                self.note(computed);
+            }
+            let is_ending = shutdown.is_cancelled();
+            if is_ending && self.held.is_empty() && self.done.is_empty() {
+                return taker.leave().await;
+            }
+            let ahead = self.ahead();
+            let room = if is_ending {
+                0
+            } else {
+                ahead.saturating_sub(self.held.len())
+            };
+            let is_due = self.gathered_since.is_some_and(|since| since.elapsed() >= GATHER)
+                || (!self.is_short && room > ahead / 2)
+                || self.held.is_empty()
+                || talked.elapsed() >= SAY_EVERY;
+            if !is_due {
+                let wait = match self.gathered_since {
+                    Some(since) => GATHER.saturating_sub(since.elapsed()),
+                    None => SAY_EVERY.saturating_sub(talked.elapsed()),
+                };
+                if let Ok(computed) = tokio::time::timeout(wait, self.desk.next()).await {
+                    self.note(computed);
+                }
+                continue;
+            }
+            let wanted = Wanted {
+                count: room,
+                // Only one that has nothing to do waits.
+                wait: if self.held.is_empty() {
+                    WAIT
+                } else {
+                    Duration::ZERO
+                },
+                idle_min: self.idle_min,
+            };
+            let taken = taker.exchange(&self.done, &self.answers, wanted).await?;
+            talked = Instant::now();
+            self.answered += self.done.iter().filter(|done| done.answer.is_some()).count() as u64;
+            self.done.clear();
+            self.gathered_since = None;
+            self.is_short = taken.len() < room;
+            for entry in taken {
+                // One that took too long was taken over by this very hand.
+                if self.held.insert(entry.id) {
+                    self.desk.give(entry);
+                }
+            }
         }
-    };
-    let passes = task.passes.iter().map(find).collect::<Result<_, _>>()?;
-    let zone = TimeZone::get(&task.zone).map_err(|error| format!("the time zone: {error}"))?;
-    Ok((passes, zone))
-}
+    }
 
-fn too_large(entry: &Entry, error: &chatstats_bus::FieldsError) -> Option<LentAnswer> {
-    let task: LentTask = read(entry)?;
-    let (id, about) = ((task.id, task.attempt), (task.conversation, task.fingerprint));
-    Some(LentAnswer::new(
-        id,
-        about,
-        failed(format!("its results cannot travel: {error}")),
-    ))
-}
+    /// How many tasks to have.
+    fn ahead(&self) -> usize {
+        match self.desk.took().as_nanos() {
+            0 => AHEAD_FIRST,
+            took => usize::try_from(AHEAD.as_nanos() / took)
+                .unwrap_or(AHEAD_MAX)
+                .clamp(AHEAD_MIN, AHEAD_MAX),
+        }
+    }
 
-fn failed(error: String) -> Outcome {
-    Outcome {
-        error: Some((error, Again::Yes)),
-        ..Outcome::default()
+    fn note(&mut self, computed: Computed) {
+        self.held.remove(&computed.id);
+        self.gathered_since.get_or_insert_with(Instant::now);
+        self.done.push(Done {
+            id: computed.id,
+            answer: computed.answer,
+        });
     }
 }

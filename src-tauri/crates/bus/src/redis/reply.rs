@@ -45,6 +45,40 @@ pub(super) fn claimed(reply: Value) -> Result<Vec<Arc<Entry>>, Fault> {
     entries(entries_part.ok_or_else(|| strange("XAUTOCLAIM"))?)
 }
 
+/// An EXEC that did everything.
+pub(super) fn all_done(reply: Value) -> Result<(), Fault> {
+    array(reply)?
+        .into_iter()
+        .try_for_each(|one| checked(one).map(drop))
+}
+
+/// Who owes something, of an XPENDING without a range.
+pub(super) fn owing(reply: Value) -> Result<Vec<String>, Fault> {
+    match array(reply)?.into_iter().nth(3) {
+        None => Err(strange("XPENDING")),
+        Some(Value::Nil) => Ok(Vec::new()),
+        Some(owing) => array(owing)?
+            .into_iter()
+            .map(|one| Ok(text(array(one)?.first().ok_or_else(|| strange("XPENDING"))?)))
+            .collect(),
+    }
+}
+
+/// The ids of an XPENDING with a range.
+pub(super) fn pending(reply: Value) -> Result<Vec<StreamId>, Fault> {
+    let first = |one| id(array(one)?.first().ok_or_else(|| strange("XPENDING"))?);
+    array(reply)?.into_iter().map(first).collect()
+}
+
+/// A list of names.
+pub(super) fn texts(reply: Value) -> Result<Vec<String>, Fault> {
+    Ok(array(reply)?.iter().map(text).collect())
+}
+
+fn text(reply: &Value) -> String {
+    String::from_utf8_lossy(bytes(reply)).into_owned()
+}
+
 /// The answer to TIME, in milliseconds.
 pub(super) fn time_ms(reply: Value) -> Result<u64, Fault> {
     let parts = array(reply)?;
@@ -182,6 +216,32 @@ mod tests {
             let reach = reach(xinfo(length, added, first)).expect("well formed");
             assert_eq!(reach.info.trimmed_through.to_string(), wanted);
             assert_eq!(reach.info.newest, StreamId::new(9, 1));
+        }
+    }
+
+    #[test]
+    fn who_owes_what_is_read() {
+        let ids = [text("1-1"), text("2-0")];
+        let owing = |names: &[&str]| {
+            let one = |name: &&str| Value::Array(vec![text(name), text("3")]);
+            Value::Array(names.iter().map(one).collect())
+        };
+        let summary = |owing| Value::Array([vec![Value::Int(3)], ids.to_vec(), vec![owing]].concat());
+        let names = super::owing(summary(owing(&["a", "b"]))).expect("well formed");
+        assert_eq!(names, ["a", "b"]);
+        assert_eq!(super::owing(summary(Value::Nil)), Ok(Vec::new()));
+        let row = |id: &Value| Value::Array(vec![id.clone(), text("a"), Value::Int(7), Value::Int(1)]);
+        let found = pending(Value::Array(ids.iter().map(row).collect())).expect("well formed");
+        assert_eq!(found, [StreamId::new(1, 1), StreamId::new(2, 0)]);
+        for strange in [Value::Nil, text("x"), Value::Array(vec![text("x")])] {
+            assert!(
+                matches!(super::owing(strange.clone()), Err(Fault::Lost(_))),
+                "{strange:?}"
+            );
+            assert!(
+                matches!(pending(strange.clone()), Err(Fault::Lost(_))),
+                "{strange:?}"
+            );
         }
     }
 

@@ -26,8 +26,9 @@ const ANSWERS: &str = "chatstats:task_answers";
 /// The group of those who take tasks.
 const GROUP: &str = "workers";
 
-/// About how many answers the stream keeps: they are for the server alone, which has never lent so many at a time.
-const ANSWERS_KEPT: u64 = 20_000;
+/// About how many answers the stream keeps. They are for the server alone, and unread are at most those to what it has
+/// lent, some dozens for each worker; one may have many kilobytes.
+const ANSWERS_KEPT: u64 = 5_000;
 
 /// How long a worker that is there may have a task before another takes it over. Longer than a pass may take.
 const TAKEN_OVER_AFTER: Duration = Duration::from_secs(90);

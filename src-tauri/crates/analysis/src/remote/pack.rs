@@ -54,7 +54,7 @@ impl<'a> Packed<'a> {
     pub(super) fn new(messages: &'a [Message]) -> Self {
         let (mut voices, mut rows) = (Vec::new(), Vec::with_capacity(messages.len()));
         let mut text = String::with_capacity(messages.iter().map(|message| message.content.len()).sum());
-        let mut places = HashMap::new();
+        let mut places: HashMap<_, u32, foldhash::fast::FixedState> = HashMap::default();
         let (mut id, mut sent_us) = (0_i64, 0_i64);
         for message in messages {
             let voice = Voice {
@@ -151,7 +151,8 @@ mod tests {
             sender: sender.map(str::to_owned),
             is_from_me: id % 3 == 0,
             content: content.to_owned(),
-            timestamp: Timestamp::from_micros(1_700_000_000_000_000 - id * 7_000_001).unwrap_or_default(),
+            timestamp: Timestamp::from_micros(1_700_000_000_000_000 - id % 1_000 * 7_000_001)
+                .unwrap_or_default(),
             kind,
             reply_to: None,
             edited_at: None,
@@ -175,7 +176,7 @@ mod tests {
             let id = 1_000 * number as i64 - 17;
             messages.push(message(id, Some("Zoë"), "grüße 😂\n\0 ", kind));
             messages.push(message(id + 1, Some(""), "", kind));
-            messages.push(message(i64::MIN + id + 17, None, "ok", kind));
+            messages.push(message(i64::MIN + 17 + id, None, "ok", kind));
         }
         messages[3].reply_to = Some(MessageId(i64::MIN));
         messages[4].edited_at = Timestamp::from_micros(-62_135_596_800_000_000);

@@ -16,21 +16,21 @@ use crate::passes::{Does, told};
 use crate::world::{World, everything, is, redis};
 
 /// A Redis of one test. Ends with it.
-struct Redis {
+pub(crate) struct Redis {
     child: Child,
     port: u16,
     folder: tempfile::TempDir,
 }
 
 impl Redis {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let port = free_port();
         let child = spawn(port, folder.path());
         Self { child, port, folder }
     }
 
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/", self.port)
     }
 
@@ -81,7 +81,7 @@ fn spawn(port: u16, folder: &std::path::Path) -> Child {
     child
 }
 
-async fn worker(
+pub(crate) async fn worker(
     url: &str,
     name: &str,
     passes: &[&'static dyn Pass],

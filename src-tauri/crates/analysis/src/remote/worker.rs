@@ -1,4 +1,8 @@
 //! A worker: takes tasks, computes, answers. Has no database.
+//!
+//! Each of its hands does one task at a time. Where workers have more hands on a machine than it has processors, those
+//! beyond are spare: they would only keep the others from what they have in their caches. A spare hand takes the place
+//! of one that is gone, and helps where tasks wait for long, whatever the reason.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -31,6 +35,9 @@ const GATHER: Duration = Duration::from_millis(20);
 /// How often a worker that computes for long says that it is there.
 const SAY_EVERY: Duration = Duration::from_secs(2);
 
+/// For how long a task waits until spare hands help: many times as long as one usually takes.
+const WAITS_LONG: Duration = Duration::from_secs(2);
+
 /// What a worker is told.
 #[derive(Clone)]
 pub struct WorkerSettings {
@@ -38,6 +45,10 @@ pub struct WorkerSettings {
     pub name: String,
     /// How many tasks it works on at a time.
     pub at_once: usize,
+    /// Which machine it is on, if it knows: its processors are shared with the other workers there.
+    pub machine: Option<String>,
+    /// How many tasks all workers of the machine together work on at a time; at least those of this one.
+    pub machine_at_once: usize,
     /// The passes it knows.
     pub passes: Vec<&'static dyn Pass>,
     /// How long another may have a task before this one takes it over.
@@ -49,11 +60,25 @@ impl WorkerSettings {
     pub fn new(name: String) -> Self {
         Self {
             name,
-            at_once: std::thread::available_parallelism().map_or(1, usize::from),
+            at_once: processors(),
+            machine: machine(),
+            machine_at_once: processors(),
             passes: chatstats_passes::all().to_vec(),
             taken_over_after: TAKEN_OVER_AFTER,
         }
     }
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// What workers on one machine have in common, and those in two containers on it, or on others, have not. On Linux
+/// (random(4), uname(2)); elsewhere nothing is known.
+fn machine() -> Option<String> {
+    let read = |name: &str| std::fs::read_to_string(format!("/proc/sys/kernel/{name}")).ok();
+    let (boot, host) = (read("random/boot_id")?, read("hostname")?);
+    Some(format!("{}-{}", host.trim(), boot.trim()))
 }
 
 /// Works until `shutdown`; ends what it has begun. Returns how many tasks it answered.
@@ -66,9 +91,17 @@ pub async fn work(bus: Bus, settings: WorkerSettings, shutdown: CancellationToke
     let queue = tasks_queue(&bus)?;
     let queue = queue.ok_or_else(|| BusError::Refused("workers need Redis".to_owned()))?;
     let mut hands = tokio::task::JoinSet::new();
+    let machine = settings.machine.map(|machine| format!("{machine}/"));
     for number in 0..settings.at_once.max(1) {
+        let name = format!("{}-{number}", settings.name);
         let hand = Hand {
-            name: format!("{}-{number}", settings.name),
+            name: machine
+                .as_ref()
+                .map_or_else(|| name.clone(), |machine| format!("{machine}{name}")),
+            machine: machine.clone(),
+            busy_max: settings.machine_at_once.max(settings.at_once),
+            helps: false,
+            asked: None,
             answers: Answers {
                 key: StreamKey::new(ANSWERS)?,
                 kept: ANSWERS_KEPT,
@@ -90,6 +123,13 @@ pub async fn work(bus: Bus, settings: WorkerSettings, shutdown: CancellationToke
 /// One that talks with Redis, for a thread that computes meanwhile.
 struct Hand {
     name: String,
+    /// How the names begin of all hands on its machine.
+    machine: Option<String>,
+    /// How many of them are busy at a time.
+    busy_max: usize,
+    /// Whether tasks wait for long, so that it helps although it is spare; and when that was asked.
+    helps: bool,
+    asked: Option<Instant>,
     answers: Answers,
     idle_min: Duration,
     desk: Desk,
@@ -135,23 +175,28 @@ impl Hand {
             if is_ending && self.held.is_empty() && self.done.is_empty() {
                 return taker.leave().await;
             }
-            let ahead = self.ahead();
-            let room = if is_ending {
+            let is_new = taker.there().is_empty();
+            let is_spare = self.is_spare(&taker).await?;
+            let ahead = if is_ending || is_spare || is_new {
                 0
             } else {
-                ahead.saturating_sub(self.held.len())
+                self.ahead()
             };
+            let room = ahead.saturating_sub(self.held.len());
             let is_due = self.gathered_since.is_some_and(|since| since.elapsed() >= GATHER)
                 || (!self.is_short && room > ahead / 2)
-                || self.held.is_empty()
+                || (self.held.is_empty() && !is_spare)
+                || is_new
                 || talked.elapsed() >= SAY_EVERY;
             if !is_due {
                 let wait = match self.gathered_since {
                     Some(since) => GATHER.saturating_sub(since.elapsed()),
                     None => SAY_EVERY.saturating_sub(talked.elapsed()),
                 };
-                if let Ok(computed) = tokio::time::timeout(wait, self.desk.next()).await {
-                    self.note(computed);
+                tokio::select! {
+                    computed = self.desk.next() => self.note(computed),
+                    () = tokio::time::sleep(wait) => {}
+                    () = shutdown.cancelled(), if !is_ending => {}
                 }
                 continue;
             }
@@ -180,6 +225,19 @@ impl Hand {
         }
     }
 
+    /// Whether others do all there is to do.
+    async fn is_spare(&mut self, taker: &Taker) -> Result<bool, BusError> {
+        let machine = self.machine.as_deref();
+        if !machine.is_some_and(|machine| is_beyond(&self.name, machine, taker.there(), self.busy_max)) {
+            return Ok(false);
+        }
+        if self.asked.is_none_or(|asked| asked.elapsed() >= SAY_EVERY) {
+            self.helps = taker.longest_wait().await? >= WAITS_LONG;
+            self.asked = Some(Instant::now());
+        }
+        Ok(!self.helps)
+    }
+
     /// How many tasks to have.
     fn ahead(&self) -> usize {
         match self.desk.took().as_nanos() {
@@ -197,5 +255,32 @@ impl Hand {
             id: computed.id,
             answer: computed.answer,
         });
+    }
+}
+
+/// Whether there are hands enough on a machine before this one, in the order of their names: those of one worker stand
+/// together, and share what it has in memory.
+fn is_beyond(name: &str, machine: &str, there: &[String], busy_max: usize) -> bool {
+    let before = there
+        .iter()
+        .filter(|other| other.starts_with(machine) && other.as_str() < name);
+    before.count() >= busy_max
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hands_beyond_the_processors_of_their_machine_are_spare() {
+        let there = ["m/a-0", "m/a-1", "m/b-0", "n/a-0", "n/b-0"].map(str::to_owned);
+        let spare = |machine: &str| {
+            let own = there.iter().filter(|name| name.starts_with(machine));
+            own.map(|name| is_beyond(name, machine, &there, 2))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(spare("m/"), [false, false, true]);
+        assert_eq!(spare("n/"), [false, false]);
+        assert!(!is_beyond("m/b-0", "m/", &there[1..], 2), "one is gone");
     }
 }

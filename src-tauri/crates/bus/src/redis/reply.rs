@@ -70,6 +70,25 @@ pub(super) fn pending(reply: Value) -> Result<Vec<StreamId>, Fault> {
     array(reply)?.into_iter().map(first).collect()
 }
 
+/// Up to where entries were given to a group, of an XINFO GROUPS; none if there is no such group.
+pub(super) fn last_delivered(reply: Value, group: &str) -> Result<Option<StreamId>, Fault> {
+    for one in array(reply)? {
+        let (mut is_it, mut last) = (false, None);
+        let mut parts = array(one)?.into_iter();
+        while let (Some(name), Some(value)) = (parts.next(), parts.next()) {
+            match bytes(&name) {
+                b"name" => is_it = bytes(&value) == group.as_bytes(),
+                b"last-delivered-id" => last = Some(id(&value)?),
+                _ => {}
+            }
+        }
+        if is_it {
+            return Ok(last);
+        }
+    }
+    Ok(None)
+}
+
 /// A list of names.
 pub(super) fn texts(reply: Value) -> Result<Vec<String>, Fault> {
     Ok(array(reply)?.iter().map(text).collect())

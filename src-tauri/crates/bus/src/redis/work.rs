@@ -47,6 +47,8 @@ pub struct Taker {
     looked: Option<Instant>,
     /// What it had already when it joined, until the first look: it may have been given more, and not have heard.
     had: Option<Vec<StreamId>>,
+    /// Who was there at the last look.
+    there: Vec<String>,
 }
 
 /// What a taker is done with.
@@ -102,6 +104,7 @@ impl WorkQueue {
             session,
             looked: None,
             had: Some(had),
+            there: Vec::new(),
         };
         taker
             .make_group()
@@ -149,6 +152,21 @@ impl Taker {
     ) -> Result<Vec<Arc<Entry>>, BusError> {
         let taken = self.try_exchange(done, answers, wanted).await;
         taken.map_err(|fault| fault.into_error(&self.queue.key))
+    }
+
+    /// Who takes from the queue, this one with them, as of the last exchange or little before.
+    pub fn there(&self) -> &[String] {
+        &self.there
+    }
+
+    /// For how long an entry has been in the queue that nobody has taken, by Redis' clock.
+    ///
+    /// # Errors
+    ///
+    /// As [`exchange`](Self::exchange).
+    pub async fn longest_wait(&self) -> Result<Duration, BusError> {
+        let waited = self.try_longest_wait().await;
+        waited.map_err(|fault| fault.into_error(&self.queue.key))
     }
 
     /// Leaves: its name is forgotten, if it owes nothing.
@@ -237,6 +255,28 @@ impl Taker {
         read.arg("STREAMS").arg(key).arg(">");
     }
 
+    async fn try_longest_wait(&self) -> Result<Duration, Fault> {
+        let (key, group) = (self.queue.key.as_str(), &*self.queue.group);
+        let mut ask = Pipeline::new();
+        ask.cmd("TIME");
+        ask.cmd("XINFO").arg("GROUPS").arg(key);
+        let mut replies = self.session.send(&ask).await?.into_iter();
+        let now_ms = reply::time_ms(checked(replies.next().unwrap_or_default())?)?;
+        let last = match checked(replies.next().unwrap_or_default()) {
+            Ok(groups) => reply::last_delivered(groups, group)?,
+            Err(Fault::Refused(why)) if is_missing(&why) => None,
+            Err(fault) => return Err(fault),
+        };
+        let Some(last) = last else {
+            return Ok(Duration::ZERO);
+        };
+        let mut next = cmd("XRANGE");
+        next.arg(key).arg(format!("({last}")).arg("+").arg("COUNT").arg(1);
+        let next = reply::entries(self.session.call(&next).await?)?;
+        let since_ms = next.first().map_or(now_ms, |entry| entry.id.ms);
+        Ok(Duration::from_millis(now_ms.saturating_sub(since_ms)))
+    }
+
     /// Says that it is there, and takes over from those who are not, or do not get done.
     async fn look(&mut self, wanted: Wanted) -> Result<Vec<Arc<Entry>>, Fault> {
         let now_ms = reply::time_ms(self.session.call(&cmd("TIME")).await?)?;
@@ -251,11 +291,11 @@ impl Taker {
         say.cmd("ZRANGEBYSCORE").arg(&there).arg(since).arg("+inf");
         let said = self.session.send(&say).await?;
         let mut said = said.into_iter().map(checked).collect::<Result<Vec<_>, _>>()?;
+        self.there = reply::texts(said.pop().unwrap_or_default())?;
         if wanted.count == 0 {
             return Ok(Vec::new());
         }
-        let is_there = reply::texts(said.pop().unwrap_or_default())?;
-        let found = self.take_over(wanted, silent_max, &is_there).await;
+        let found = self.take_over(wanted, silent_max).await;
         match found {
             Err(Fault::Refused(why)) if is_missing(&why) => {
                 self.make_group().await?;
@@ -265,12 +305,7 @@ impl Taker {
         }
     }
 
-    async fn take_over(
-        &mut self,
-        wanted: Wanted,
-        silent_max: Duration,
-        is_there: &[String],
-    ) -> Result<Vec<Arc<Entry>>, Fault> {
+    async fn take_over(&mut self, wanted: Wanted, silent_max: Duration) -> Result<Vec<Arc<Entry>>, Fault> {
         // From here on it hears what it is given.
         if let Some(had) = self.had.take() {
             let own = self.take_over_from(&self.name, Duration::ZERO, &had).await?;
@@ -282,7 +317,7 @@ impl Taker {
         let mut owing = cmd("XPENDING");
         owing.arg(key).arg(group);
         let owing = reply::owing(self.session.call(&owing).await?)?;
-        for silent in owing.iter().filter(|owing| !is_there.contains(owing)) {
+        for silent in owing.iter().filter(|owing| !self.there.contains(owing)) {
             // Of two that find it at a time one gets what it had: for the other it is not idle any more.
             let lost = self.take_over_from(silent, silent_max, &[]).await?;
             if !lost.is_empty() {

@@ -127,7 +127,9 @@ impl Lender<'_> {
             self.empty_since = None;
             return Ok(());
         }
-        self.answers.count.store(0, Ordering::Relaxed);
+        if self.answers.count.swap(0, Ordering::Relaxed) > 0 {
+            self.empty_since = None;
+        }
         self.out = self.inner.bus.len(&StreamKey::new(TASKS)?).await? as usize;
         take_back_lost(self.inner, self.out == 0 && is_lent, &mut self.empty_since).await
     }
@@ -169,10 +171,12 @@ impl Lender<'_> {
             write.claim_tasks(lane, LENT, room, until, now)
         });
         let claimed = claimed.await?;
-        let is_all = claimed.len() < room;
-        self.out += claimed.len();
-        send(inner, claimed, self.finished).await?;
-        Ok(!is_all)
+        let sent = send(inner, claimed, self.finished).await?;
+        self.out += sent;
+        if sent > 0 {
+            self.empty_since = None;
+        }
+        Ok(sent > 0)
     }
 }
 
@@ -186,13 +190,13 @@ enum Way {
     Gone,
 }
 
-/// Sends tasks out; what cannot be sent is put back.
+/// Sends tasks out, and answers how many; what cannot be sent is put back.
 async fn send(
     inner: &Inner,
     claimed: Vec<Claimed>,
     finished: &UnboundedSender<Finished>,
-) -> Result<(), LendError> {
-    let mut waiting = Vec::new();
+) -> Result<usize, LendError> {
+    let (mut sent, mut waiting) = (0, Vec::new());
     let mut back = Vec::new();
     let mut problem = None;
     let key = StreamKey::new(TASKS)?;
@@ -230,9 +234,12 @@ async fn send(
         }
     }
     for (task, submitted) in waiting {
-        if let Err(error) = submitted.await {
-            tracing::debug!(%error, task.id = %task.id, "a task could not be lent");
-            back.push(task);
+        match submitted.await {
+            Ok(_) => sent += 1,
+            Err(error) => {
+                tracing::debug!(%error, task.id = %task.id, "a task could not be lent");
+                back.push(task);
+            }
         }
     }
     if !back.is_empty() {
@@ -242,7 +249,7 @@ async fn send(
             .await?;
         inner.wake.notify_one();
     }
-    problem.map_or(Ok(()), Err)
+    problem.map_or(Ok(sent), Err)
 }
 
 /// Reads what some tasks work on, and packs it, on a reader's thread.

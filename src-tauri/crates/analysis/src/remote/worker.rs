@@ -146,10 +146,8 @@ struct Hand {
 impl Hand {
     async fn work(mut self, queue: WorkQueue, shutdown: CancellationToken) -> u64 {
         loop {
-            // What is in hand is answered over the next connection: only what was on its way comes again.
-            let had = self.held.iter().copied();
-            let had = had.chain(self.done.iter().map(|done| done.id)).collect();
-            let worked = match queue.join(&self.name, WAIT, had).await {
+            // What is in hand stays there, and is answered over the next connection.
+            let worked = match queue.join(&self.name, WAIT).await {
                 Ok(taker) => self.take(taker, &shutdown).await,
                 Err(error) => Err(error),
             };
@@ -210,17 +208,17 @@ impl Hand {
                 },
                 idle_min: self.idle_min,
             };
-            let taken = taker.exchange(&self.done, &self.answers, wanted).await?;
+            let taken = taker
+                .exchange(&self.done, &self.held, &self.answers, wanted)
+                .await?;
             talked = Instant::now();
             self.answered += self.done.iter().filter(|done| done.answer.is_some()).count() as u64;
             self.done.clear();
             self.gathered_since = None;
             self.is_short = taken.len() < room;
             for entry in taken {
-                // One that took too long was taken over by this very hand.
-                if self.held.insert(entry.id) {
-                    self.desk.give(entry);
-                }
+                self.held.insert(entry.id);
+                self.desk.give(entry);
             }
         }
     }

@@ -1,5 +1,6 @@
 //! What travels to workers elsewhere and back: all of it, and only between programs that understand each other.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use chatstats_bus::{Answers, Done, Fields, NewId, StreamKey, Wanted};
@@ -213,7 +214,7 @@ async fn an_answer_of_another_version_fails_the_try_and_says_whom_to_update() {
     let [tasks, answers] = [tasks, answers].map(|key| StreamKey::new(key).expect("a key"));
     let queue = world.bus.work_queue(&tasks, "workers").expect("of Redis");
     let wait = Duration::from_secs(1);
-    let mut taker = queue.join("newer", wait, Vec::new()).await.expect("joined");
+    let mut taker = queue.join("newer", wait).await.expect("joined");
     let answers = Answers {
         key: answers,
         kept: 100,
@@ -229,7 +230,10 @@ async fn an_answer_of_another_version_fails_the_try_and_says_whom_to_update() {
         .await;
     analysis.run(everything()).await.expect("accepted");
     let taken = loop {
-        let taken = taker.exchange(&[], &answers, wanted).await.expect("asked");
+        let taken = taker
+            .exchange(&[], &HashSet::new(), &answers, wanted)
+            .await
+            .expect("asked");
         if let Some(entry) = taken.into_iter().next() {
             break entry;
         }
@@ -239,7 +243,10 @@ async fn an_answer_of_another_version_fails_the_try_and_says_whom_to_update() {
     let answer = Some(Fields::new(answer).expect("fits"));
     let done = [Done { id: taken.id, answer }];
     let nothing = Wanted { count: 0, ..wanted };
-    taker.exchange(&done, &answers, nothing).await.expect("answered");
+    taker
+        .exchange(&done, &HashSet::new(), &answers, nothing)
+        .await
+        .expect("answered");
     let rows = rusqlite::Connection::open(world.store_path()).expect("the database");
     let error = loop {
         let error = rows.query_row("SELECT error FROM tasks", [], |row| {

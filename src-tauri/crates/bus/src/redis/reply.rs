@@ -39,12 +39,6 @@ pub(super) fn read(reply: Value) -> Result<Vec<Arc<Entry>>, Fault> {
     entries(array(stream)?.pop().ok_or_else(|| strange("XREAD"))?)
 }
 
-/// The entries of an XAUTOCLAIM.
-pub(super) fn claimed(reply: Value) -> Result<Vec<Arc<Entry>>, Fault> {
-    let entries_part = array(reply)?.into_iter().nth(1);
-    entries(entries_part.ok_or_else(|| strange("XAUTOCLAIM"))?)
-}
-
 /// An EXEC that did everything.
 pub(super) fn all_done(reply: Value) -> Result<(), Fault> {
     array(reply)?
@@ -64,10 +58,15 @@ pub(super) fn owing(reply: Value) -> Result<Vec<String>, Fault> {
     }
 }
 
-/// The ids of an XPENDING with a range.
-pub(super) fn pending(reply: Value) -> Result<Vec<StreamId>, Fault> {
-    let first = |one| id(array(one)?.first().ok_or_else(|| strange("XPENDING"))?);
-    array(reply)?.into_iter().map(first).collect()
+/// What is owed and by whom, of an XPENDING with a range.
+pub(super) fn owed(reply: Value) -> Result<Vec<(StreamId, String)>, Fault> {
+    array(reply)?
+        .into_iter()
+        .map(|one| match &array(one)?[..] {
+            [entry, owner, ..] => Ok((id(entry)?, text(owner))),
+            _ => Err(strange("XPENDING")),
+        })
+        .collect()
 }
 
 /// Up to where entries were given to a group, of an XINFO GROUPS; none if there is no such group.
@@ -250,15 +249,16 @@ mod tests {
         assert_eq!(names, ["a", "b"]);
         assert_eq!(super::owing(summary(Value::Nil)), Ok(Vec::new()));
         let row = |id: &Value| Value::Array(vec![id.clone(), text("a"), Value::Int(7), Value::Int(1)]);
-        let found = pending(Value::Array(ids.iter().map(row).collect())).expect("well formed");
-        assert_eq!(found, [StreamId::new(1, 1), StreamId::new(2, 0)]);
+        let found = owed(Value::Array(ids.iter().map(row).collect())).expect("well formed");
+        let a = || "a".to_owned();
+        assert_eq!(found, [(StreamId::new(1, 1), a()), (StreamId::new(2, 0), a())]);
         for strange in [Value::Nil, text("x"), Value::Array(vec![text("x")])] {
             assert!(
                 matches!(super::owing(strange.clone()), Err(Fault::Lost(_))),
                 "{strange:?}"
             );
             assert!(
-                matches!(pending(strange.clone()), Err(Fault::Lost(_))),
+                matches!(owed(strange.clone()), Err(Fault::Lost(_))),
                 "{strange:?}"
             );
         }

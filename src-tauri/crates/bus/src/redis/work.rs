@@ -4,6 +4,7 @@
 //! one step. An entry whose taker is gone is taken over by another: soon if the taker has fallen silent, after a while
 //! if it only does not get done.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,9 @@ const REPLY_MAX: Duration = Duration::from_secs(5);
 /// How often a taker says that it is there.
 const SAID_EVERY: Duration = Duration::from_secs(2);
 
+/// The same for one that has joined a moment ago: those that were started together come one after the other.
+const SAID_FIRST_EVERY: Duration = Duration::from_millis(200);
+
 /// How long a taker may be silent until what it has is taken over: a few times as long as it takes to say so.
 const SILENT_MAX: Duration = Duration::from_secs(10);
 
@@ -29,6 +33,9 @@ const FORGOTTEN_AFTER: Duration = Duration::from_secs(3_600);
 
 /// Entries taken over in one step.
 const TAKEN_OVER_AT_ONCE: usize = 16;
+
+/// Entries looked through for such as are to be taken over: more than a taker has in hand.
+const LOOKED_THROUGH: usize = 256;
 
 /// A queue of work. A cheap handle.
 #[derive(Clone)]
@@ -43,10 +50,9 @@ pub struct Taker {
     queue: WorkQueue,
     name: String,
     session: Session,
+    joined: Instant,
     /// When it last said that it is there, and looked for those who are not.
     looked: Option<Instant>,
-    /// What it had already when it joined, until the first look: it may have been given more, and not have heard.
-    had: Option<Vec<StreamId>>,
     /// Who was there at the last look.
     there: Vec<String>,
 }
@@ -89,21 +95,20 @@ impl WorkQueue {
         }
     }
 
-    /// Joins those who take, under a name that nobody else has. Whoever joins again, after its connection was lost,
-    /// still `had` some entries: what else was given to it comes again.
+    /// Joins those who take, under a name that nobody else has. Whoever lost its connection joins again under the same.
     ///
     /// # Errors
     ///
     /// Redis is away, or refuses.
-    pub async fn join(&self, name: &str, wait: Duration, had: Vec<StreamId>) -> Result<Taker, BusError> {
+    pub async fn join(&self, name: &str, wait: Duration) -> Result<Taker, BusError> {
         let opened = Session::open(&self.link.address, wait + REPLY_MAX).await;
         let session = opened.map_err(|fault| fault.into_error(&self.key))?;
         let taker = Taker {
             queue: self.clone(),
             name: name.to_owned(),
             session,
+            joined: Instant::now(),
             looked: None,
-            had: Some(had),
             there: Vec::new(),
         };
         taker
@@ -138,7 +143,8 @@ impl WorkQueue {
 
 impl Taker {
     /// Gives answers and takes more, in one go. For each entry both or neither happens: its answer is given, and it is
-    /// gone from the queue. What a taker that is gone had comes first.
+    /// gone from the queue. What a taker that is gone had comes first, and what was given to this one before, is not
+    /// among what it is done with or has in hand, and so was never heard of.
     ///
     /// # Errors
     ///
@@ -147,10 +153,11 @@ impl Taker {
     pub async fn exchange(
         &mut self,
         done: &[Done],
+        in_hand: &HashSet<StreamId>,
         answers: &Answers,
         wanted: Wanted,
     ) -> Result<Vec<Arc<Entry>>, BusError> {
-        let taken = self.try_exchange(done, answers, wanted).await;
+        let taken = self.try_exchange(done, in_hand, answers, wanted).await;
         taken.map_err(|fault| fault.into_error(&self.queue.key))
     }
 
@@ -189,14 +196,19 @@ impl Taker {
     async fn try_exchange(
         &mut self,
         done: &[Done],
+        in_hand: &HashSet<StreamId>,
         answers: &Answers,
         wanted: Wanted,
     ) -> Result<Vec<Arc<Entry>>, Fault> {
-        let look_every = SAID_EVERY.min(wanted.idle_min);
+        let said_every = match self.joined.elapsed() < SAID_EVERY {
+            true => SAID_FIRST_EVERY,
+            false => SAID_EVERY,
+        };
+        let look_every = said_every.min(wanted.idle_min);
         let mut lost = Vec::new();
-        let is_first = self.had.is_some() && wanted.count > 0;
-        if is_first || self.looked.is_none_or(|looked| looked.elapsed() >= look_every) {
-            lost = self.look(wanted).await?;
+        if self.looked.is_none_or(|looked| looked.elapsed() >= look_every) {
+            let is_known = |id: &StreamId| in_hand.contains(id) || done.iter().any(|done| done.id == *id);
+            lost = self.look(wanted, is_known).await?;
             self.looked = Some(Instant::now());
         }
         let mut all = Pipeline::new();
@@ -278,7 +290,11 @@ impl Taker {
     }
 
     /// Says that it is there, and takes over from those who are not, or do not get done.
-    async fn look(&mut self, wanted: Wanted) -> Result<Vec<Arc<Entry>>, Fault> {
+    async fn look(
+        &mut self,
+        wanted: Wanted,
+        is_known: impl Fn(&StreamId) -> bool,
+    ) -> Result<Vec<Arc<Entry>>, Fault> {
         let now_ms = reply::time_ms(self.session.call(&cmd("TIME")).await?)?;
         let there = self.queue.there_key();
         let before = |time: Duration| now_ms.saturating_sub(time.as_millis() as u64);
@@ -295,7 +311,7 @@ impl Taker {
         if wanted.count == 0 {
             return Ok(Vec::new());
         }
-        let found = self.take_over(wanted, silent_max).await;
+        let found = self.take_over(wanted, silent_max, is_known).await;
         match found {
             Err(Fault::Refused(why)) if is_missing(&why) => {
                 self.make_group().await?;
@@ -305,52 +321,56 @@ impl Taker {
         }
     }
 
-    async fn take_over(&mut self, wanted: Wanted, silent_max: Duration) -> Result<Vec<Arc<Entry>>, Fault> {
-        // From here on it hears what it is given.
-        if let Some(had) = self.had.take() {
-            let own = self.take_over_from(&self.name, Duration::ZERO, &had).await?;
-            if !own.is_empty() {
-                return Ok(own);
-            }
-        }
+    async fn take_over(
+        &self,
+        wanted: Wanted,
+        silent_max: Duration,
+        is_known: impl Fn(&StreamId) -> bool,
+    ) -> Result<Vec<Arc<Entry>>, Fault> {
         let (key, group) = (self.queue.key.as_str(), &*self.queue.group);
         let mut owing = cmd("XPENDING");
         owing.arg(key).arg(group);
-        let owing = reply::owing(self.session.call(&owing).await?)?;
-        for silent in owing.iter().filter(|owing| !self.there.contains(owing)) {
-            // Of two that find it at a time one gets what it had: for the other it is not idle any more.
-            let lost = self.take_over_from(silent, silent_max, &[]).await?;
-            if !lost.is_empty() {
-                return Ok(lost);
+        for owner in reply::owing(self.session.call(&owing).await?)? {
+            let idle_min = match owner == self.name {
+                true => Duration::ZERO,
+                false if self.there.contains(&owner) => continue,
+                false => silent_max,
+            };
+            // Of two that find the same at a time one gets it: for the other it is not idle any more.
+            let owed = self.owed(Some(&owner), idle_min).await?;
+            let lost = owed.into_iter().map(|(id, _)| id).filter(|id| !is_known(id));
+            let taken = self.claim(lost.collect(), idle_min).await?;
+            if !taken.is_empty() {
+                return Ok(taken);
             }
         }
-        let mut claim = cmd("XAUTOCLAIM");
-        claim.arg(key).arg(group).arg(&self.name);
-        claim.arg(wanted.idle_min.as_millis() as u64).arg("0-0");
-        claim.arg("COUNT").arg(TAKEN_OVER_AT_ONCE);
-        reply::claimed(self.session.call(&claim).await?)
+        // Its own are in hand: taking those over would only keep others from it.
+        let owed = self.owed(None, wanted.idle_min).await?;
+        let others = owed.into_iter().filter(|(_, owner)| *owner != self.name);
+        self.claim(others.map(|(id, _)| id).collect(), wanted.idle_min)
+            .await
     }
 
-    /// Takes over what a taker has had for `idle_min`, without what is to be left to it.
-    async fn take_over_from(
-        &self,
-        owner: &str,
-        idle_min: Duration,
-        left: &[StreamId],
-    ) -> Result<Vec<Arc<Entry>>, Fault> {
-        let (key, group) = (self.queue.key.as_str(), &*self.queue.group);
+    /// What somebody, or anybody, has had for so long; and who it is.
+    async fn owed(&self, owner: Option<&str>, idle_min: Duration) -> Result<Vec<(StreamId, String)>, Fault> {
         let mut list = cmd("XPENDING");
-        list.arg(key).arg(group).arg("-").arg("+");
-        list.arg(TAKEN_OVER_AT_ONCE + left.len()).arg(owner);
-        let mut ids = reply::pending(self.session.call(&list).await?)?;
-        ids.retain(|id| !left.contains(id));
+        list.arg(self.queue.key.as_str()).arg(&*self.queue.group);
+        list.arg("IDLE").arg(idle_min.as_millis() as u64);
+        list.arg("-").arg("+").arg(LOOKED_THROUGH);
+        if let Some(owner) = owner {
+            list.arg(owner);
+        }
+        reply::owed(self.session.call(&list).await?)
+    }
+
+    async fn claim(&self, ids: Vec<StreamId>, idle_min: Duration) -> Result<Vec<Arc<Entry>>, Fault> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
         let mut claim = cmd("XCLAIM");
-        claim.arg(key).arg(group).arg(&self.name);
-        claim.arg(idle_min.as_millis() as u64);
-        for id in ids {
+        claim.arg(self.queue.key.as_str()).arg(&*self.queue.group);
+        claim.arg(&self.name).arg(idle_min.as_millis() as u64);
+        for id in ids.iter().take(TAKEN_OVER_AT_ONCE) {
             claim.arg(id.to_string());
         }
         reply::entries(self.session.call(&claim).await?)

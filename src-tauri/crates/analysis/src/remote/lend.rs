@@ -1,15 +1,19 @@
 //! The server's side: lends tasks to workers, and takes their answers.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use chatstats_bus::{BusError, Filter, Item, NewId, Start, StreamId, StreamKey, WorkQueue};
-use chatstats_store::{Claimed, Finished, Lane, StoreError, TaskLane};
+use chatstats_bus::{
+    BusError, Entry, Fields, FieldsError, Filter, Item, NewId, Start, StreamId, StreamKey, WorkQueue,
+};
+use chatstats_store::{Claimed, Finished, Lane, PassVersion, Reader, StoreError, TaskLane};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
-use super::task::{LentAnswer, LentTask, fields, read};
+use super::pack::Packed;
+use super::task::{Came, LentAnswer, LentTask, Try, VERSION, fields, read};
 use super::{ANSWERS, TASKS, tasks_queue};
 use crate::analysis::{Inner, lanes};
 use crate::dispatch;
@@ -23,10 +27,19 @@ pub(crate) const LENT: &str = "lent";
 const THERE_MAX: Duration = Duration::from_secs(10);
 
 /// How often workers are counted, and lost tasks looked for.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// Tasks lent ahead, for each worker.
-const AHEAD_PER_WORKER: usize = 16;
+/// How long the queue is empty and nothing is answered until what was lent counts as lost: an answer may be on its way.
+const LOST_AFTER: Duration = Duration::from_secs(2);
+
+/// Before answers are followed anew, and how often it is noted how far they were read.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// Tasks lent ahead, for each worker: a little more than one takes at a time.
+const AHEAD_PER_WORKER: usize = 24;
+
+/// Conversations read in one go: a part of a millisecond each, of a reader that others wait for.
+const READ_AT_ONCE: usize = 8;
 
 /// The name under which the database keeps how far the answers were read.
 const MARK: &str = "answers_read_to";
@@ -36,122 +49,197 @@ pub(crate) async fn lend(inner: Arc<Inner>, finished: UnboundedSender<Finished>)
     let Ok(Some(queue)) = tasks_queue(&inner.bus) else {
         return;
     };
-    // The reader of a stream is a connection to Redis: none is held for answers while nobody gives any.
-    let anybody = Notify::new();
+    let answers = Arrived::default();
+    let lender = Lender {
+        inner: &inner,
+        queue: &queue,
+        answers: &answers,
+        finished: &finished,
+        workers: 0,
+        out: 0,
+        empty_since: None,
+    };
     tokio::select! {
-        () = lend_on(&inner, &queue, &anybody, &finished) => {}
-        () = collect(&inner, &finished, &anybody) => {}
+        () = lender.lend() => {}
+        () = collect(&inner, &finished, &answers) => {}
         () = inner.shutdown.cancelled() => {}
     }
 }
 
-async fn lend_on(
-    inner: &Arc<Inner>,
-    queue: &WorkQueue,
-    anybody: &Notify,
-    finished: &UnboundedSender<Finished>,
-) {
-    let mut empty_since = None;
-    loop {
-        let workers = queue.takers(THERE_MAX).await.unwrap_or(0);
-        let is_lent = inner.store.read(|reader| reader.has_tasks_of(LENT)).await;
-        if workers > 0 || is_lent.unwrap_or(true) {
-            anybody.notify_one();
-        }
-        let lent = lend_some(inner, workers, finished).await;
-        if let Err(error) = &lent {
-            tracing::warn!(%error, "tasks could not be lent to workers; they stay here");
-        }
-        let lost = take_back_lost(inner, &mut empty_since).await;
-        if let Err(error) = &lost {
-            tracing::debug!(%error, "the queue of workers cannot be looked at for now");
-        }
-        // While workers are busy, as soon as they have room; else now and then.
-        let wait = if matches!(lent, Ok(some) if some > 0) {
-            Duration::from_millis(20)
-        } else {
-            LOOK_EVERY / 4
-        };
-        tokio::time::sleep(wait).await;
-    }
+/// What whoever lends and whoever reads answers tell each other.
+#[derive(Default)]
+struct Arrived {
+    /// There may be answers. The reader of a stream is a connection to Redis: none is held while nobody gives any.
+    expected: Notify,
+    /// Answers that came since the lender last counted.
+    count: AtomicUsize,
+    came: Notify,
 }
 
-/// Lends as many tasks as the workers have room for; answers how many.
-async fn lend_some(
-    inner: &Inner,
+struct Lender<'a> {
+    inner: &'a Arc<Inner>,
+    queue: &'a WorkQueue,
+    answers: &'a Arrived,
+    finished: &'a UnboundedSender<Finished>,
+    /// How many there are.
     workers: usize,
-    finished: &UnboundedSender<Finished>,
-) -> Result<usize, LendError> {
-    if workers == 0 {
-        return Ok(0);
-    }
-    let out = inner.bus.len(&StreamKey::new(TASKS)?).await? as usize;
-    let room = (workers * AHEAD_PER_WORKER).saturating_sub(out);
-    let mut count = 0;
-    // Those that wait stay here: what they ask, with its key and its budget, is this server's alone.
-    let lanes = lanes(inner.switches.available())
-        .into_iter()
-        .filter(|lane| *lane == TaskLane::Compute);
-    for lane in lanes {
-        let (now, limit) = (inner.settings.now(), room.saturating_sub(count));
-        let until = dispatch::later(now, inner.settings.lease);
-        if limit == 0
-            || !inner
-                .store
-                .read(move |reader| reader.has_ready_tasks(lane, now))
-                .await?
-        {
-            continue;
+    /// How many tasks are in the queue and not answered, as far as is known.
+    out: usize,
+    empty_since: Option<Instant>,
+}
+
+impl Lender<'_> {
+    async fn lend(mut self) {
+        loop {
+            let next_look = Instant::now() + LOOK_EVERY;
+            if let Err(error) = self.look().await {
+                self.workers = 0;
+                tracing::debug!(%error, "the queue of workers cannot be looked at for now");
+            }
+            // While workers are busy, as soon as they have room; else now and then.
+            while self.workers > 0 {
+                match self.lend_some().await {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(error) => {
+                        tracing::warn!(%error, "tasks could not be lent to workers; they stay here");
+                        break;
+                    }
+                }
+                if tokio::time::timeout_at(next_look, self.room()).await.is_err() {
+                    break;
+                }
+            }
+            tokio::time::sleep_until(next_look).await;
         }
-        let claimed = inner
-            .store
-            .write(Lane::Bulk, 0, move |write| {
-                write.claim_tasks(lane, LENT, limit, until, now)
-            })
-            .await?;
-        count += claimed.len();
-        send(inner, claimed, finished).await?;
     }
-    Ok(count)
+
+    /// Counts workers and what they have, and looks whether that was lost.
+    async fn look(&mut self) -> Result<(), LendError> {
+        let counted = self.queue.takers(THERE_MAX).await;
+        let is_lent = self.inner.store.read(|reader| reader.has_tasks_of(LENT)).await;
+        if counted.as_ref().is_ok_and(|workers| *workers > 0) || *is_lent.as_ref().unwrap_or(&true) {
+            self.answers.expected.notify_one();
+        }
+        let is_lent = is_lent?;
+        self.workers = counted?;
+        if self.workers == 0 && !is_lent {
+            self.empty_since = None;
+            return Ok(());
+        }
+        if self.answers.count.swap(0, Ordering::Relaxed) > 0 {
+            self.empty_since = None;
+        }
+        self.out = self.inner.bus.len(&StreamKey::new(TASKS)?).await? as usize;
+        take_back_lost(self.inner, self.out == 0 && is_lent, &mut self.empty_since).await
+    }
+
+    /// Waits until half of what may be ahead of the workers is done: one step of the writer for many tasks.
+    async fn room(&mut self) {
+        while self.room_now() <= self.ahead() / 2 {
+            self.answers.came.notified().await;
+        }
+    }
+
+    fn room_now(&mut self) -> usize {
+        let answered = self.answers.count.swap(0, Ordering::Relaxed);
+        self.out = self.out.saturating_sub(answered);
+        self.ahead().saturating_sub(self.out)
+    }
+
+    fn ahead(&self) -> usize {
+        self.workers * AHEAD_PER_WORKER
+    }
+
+    /// Lends as many tasks as the workers have room for; answers whether there may be more.
+    async fn lend_some(&mut self) -> Result<bool, LendError> {
+        // Those that wait stay here: what they ask, with its key and its budget, is this server's alone.
+        let lane = TaskLane::Compute;
+        let (inner, now, room) = (self.inner, self.inner.settings.now(), self.room_now());
+        if room == 0 {
+            return Ok(true);
+        }
+        if !lanes(inner.switches.available()).contains(&lane) {
+            return Ok(false);
+        }
+        let is_ready = inner.store.read(move |reader| reader.has_ready_tasks(lane, now));
+        if !is_ready.await? {
+            return Ok(false);
+        }
+        let until = dispatch::later(now, inner.settings.lease);
+        let claimed = inner.store.write(Lane::Bulk, 0, move |write| {
+            write.claim_tasks(lane, LENT, room, until, now)
+        });
+        let claimed = claimed.await?;
+        let sent = send(inner, claimed, self.finished).await?;
+        self.out += sent;
+        if sent > 0 {
+            self.empty_since = None;
+        }
+        Ok(sent > 0)
+    }
 }
 
 /// Where a task goes that was to be lent.
 enum Way {
     /// To the workers.
-    Out(chatstats_bus::Submitted),
-    /// Back into the queue of this process.
-    Back,
-    /// Nowhere: it has ended.
-    Ended(Finished),
+    Out(Fields),
+    /// It is too large to travel.
+    TooLarge(FieldsError),
+    /// Nowhere: late messages made its conversation part of another, which has a task of its own.
+    Gone,
 }
 
-/// Sends tasks out; what cannot be sent is put back.
+/// Sends tasks out, and answers how many; what cannot be sent is put back.
 async fn send(
     inner: &Inner,
     claimed: Vec<Claimed>,
     finished: &UnboundedSender<Finished>,
-) -> Result<(), LendError> {
-    let mut waiting = Vec::new();
+) -> Result<usize, LendError> {
+    let (mut sent, mut waiting) = (0, Vec::new());
     let mut back = Vec::new();
     let mut problem = None;
-    for task in claimed {
-        match submit(inner, &task).await {
-            Ok(Way::Out(submitted)) => waiting.push((task, submitted)),
-            Ok(Way::Back) => back.push(task),
-            Ok(Way::Ended(ended)) => {
-                // Only at shutdown does nobody hear: its lease is of no start, and runs out.
-                let _nobody_hears = finished.send(ended);
-            }
+    let key = StreamKey::new(TASKS)?;
+    for some in claimed.chunks(READ_AT_ONCE) {
+        let ways = match ways(inner, some).await {
+            Ok(ways) => ways,
             Err(error) => {
                 problem = Some(error);
-                back.push(task);
+                back.extend_from_slice(some);
+                continue;
             }
+        };
+        for (task, way) in some.iter().zip(ways) {
+            let ended = match way {
+                Way::Out(fields) => {
+                    match inner.bus.add(&key, NewId::Auto, fields) {
+                        Ok(submitted) => waiting.push((*task, submitted)),
+                        Err(_) => back.push(*task),
+                    }
+                    continue;
+                }
+                Way::TooLarge(_) if inner.settings.workers > 0 => {
+                    // It is done here.
+                    back.push(*task);
+                    continue;
+                }
+                Way::TooLarge(error) => {
+                    let error = format!("it is too large for a worker elsewhere, and none is here: {error}");
+                    dispatch::failed(inner, (task.id, task.attempt), error, Again::No)
+                }
+                Way::Gone => Finished::completed(task.id, task.attempt),
+            };
+            // Only at shutdown does nobody hear: its lease is of no start, and runs out.
+            let _nobody_hears = finished.send(ended);
         }
     }
     for (task, submitted) in waiting {
-        if let Err(error) = submitted.await {
-            tracing::debug!(%error, task.id = %task.id, "a task could not be lent");
-            back.push(task);
+        match submitted.await {
+            Ok(_) => sent += 1,
+            Err(error) => {
+                tracing::debug!(%error, task.id = %task.id, "a task could not be lent");
+                back.push(task);
+            }
         }
     }
     if !back.is_empty() {
@@ -161,64 +249,69 @@ async fn send(
             .await?;
         inner.wake.notify_one();
     }
-    problem.map_or(Ok(()), Err)
+    problem.map_or(Ok(sent), Err)
 }
 
-async fn submit(inner: &Inner, task: &Claimed) -> Result<Way, LendError> {
-    let (passes, is_anew) = inner.passes_of_later(task).await?;
-    let versions = requests::versions(&passes);
-    let (id, known) = (
-        task.conversation_id,
-        if is_anew { Vec::new() } else { versions.clone() },
-    );
-    let found = inner
-        .store
-        .read(move |reader| reader.conversation_work(id, &known))
-        .await?;
-    let Some(found) = found else {
-        // Late messages made it part of another, which has a task of its own.
-        return Ok(Way::Ended(Finished::completed(task.id, task.attempt)));
+/// Reads what some tasks work on, and packs it, on a reader's thread.
+async fn ways(inner: &Inner, tasks: &[Claimed]) -> Result<Vec<Way>, LendError> {
+    let mut asked = Vec::with_capacity(tasks.len());
+    for task in tasks {
+        let (passes, is_anew) = inner.passes_of_later(task).await?;
+        asked.push((*task, requests::versions(&passes), is_anew));
+    }
+    let zone = inner.settings.zone.clone();
+    let read = inner.store.read(move |reader| {
+        let zone = zone.iana_name().unwrap_or("UTC");
+        let way = |(task, versions, is_anew)| way(reader, zone, &task, versions, is_anew);
+        asked.into_iter().map(way).collect::<Result<Vec<_>, _>>()
+    });
+    Ok(read.await?)
+}
+
+fn way(
+    reader: &Reader,
+    zone: &str,
+    task: &Claimed,
+    versions: Vec<PassVersion>,
+    is_anew: bool,
+) -> Result<Way, StoreError> {
+    let id = task.conversation_id;
+    let known: &[PassVersion] = if is_anew { &[] } else { &versions };
+    let Some(found) = reader.conversation_work(id, known)? else {
+        return Ok(Way::Gone);
     };
-    let lent = LentTask {
+    let about = Try {
         id: task.id,
         attempt: task.attempt,
-        passes: versions
-            .into_iter()
-            .map(|pass| (pass.name, pass.version))
-            .collect(),
-        zone: inner.settings.zone.iana_name().unwrap_or("UTC").to_owned(),
+    };
+    let lent = LentTask {
+        zone,
         conversation: id,
         fingerprint: found.fingerprint,
         is_group: found.is_group,
         known: found.known,
-        messages: found.messages,
+        messages: Packed::new(&found.messages),
+        passes: versions
+            .into_iter()
+            .map(|pass| (pass.name, pass.version))
+            .collect(),
     };
-    match fields(&lent) {
-        Ok(fields) => {
-            let added = inner.bus.add(&StreamKey::new(TASKS)?, NewId::Auto, fields);
-            Ok(added.map_or(Way::Back, Way::Out))
-        }
-        // What is too large to travel is done here.
-        Err(_) if inner.settings.workers > 0 => Ok(Way::Back),
-        Err(error) => {
-            let error = format!("it is too large for a worker elsewhere, and none is here: {error}");
-            let about = (task.id, task.attempt);
-            Ok(Way::Ended(dispatch::failed(inner, about, error, Again::No)))
-        }
-    }
+    Ok(fields(about, &lent).map_or_else(Way::TooLarge, Way::Out))
 }
 
 /// Redis that was emptied has forgotten what was lent: nothing is in the queue, and nothing will be answered.
-async fn take_back_lost(inner: &Arc<Inner>, empty_since: &mut Option<Instant>) -> Result<(), LendError> {
-    let is_empty = inner.bus.len(&StreamKey::new(TASKS)?).await? == 0;
-    let is_lent = inner.store.read(|reader| reader.has_tasks_of(LENT)).await?;
-    if !(is_empty && is_lent) {
+async fn take_back_lost(
+    inner: &Arc<Inner>,
+    is_lost: bool,
+    empty_since: &mut Option<Instant>,
+) -> Result<(), LendError> {
+    if !is_lost {
         *empty_since = None;
         return Ok(());
     }
     let since = *empty_since.get_or_insert_with(Instant::now);
     // An answer may be on its way still.
-    if since.elapsed() < LOOK_EVERY {
+    if since.elapsed() < LOST_AFTER {
         return Ok(());
     }
     *empty_since = None;
@@ -240,17 +333,21 @@ async fn take_back_lost(inner: &Arc<Inner>, empty_since: &mut Option<Instant>) -
 }
 
 /// Reads answers for ever, from when there is anybody who may give some.
-async fn collect(inner: &Inner, finished: &UnboundedSender<Finished>, anybody: &Notify) {
-    anybody.notified().await;
+async fn collect(inner: &Inner, finished: &UnboundedSender<Finished>, answers: &Arrived) {
+    answers.expected.notified().await;
     loop {
-        if let Err(error) = follow(inner, finished).await {
+        if let Err(error) = follow(inner, finished, answers).await {
             tracing::debug!(%error, "answers of workers cannot be read for now");
         }
-        tokio::time::sleep(LOOK_EVERY).await;
+        tokio::time::sleep(PAUSE).await;
     }
 }
 
-async fn follow(inner: &Inner, finished: &UnboundedSender<Finished>) -> Result<(), LendError> {
+async fn follow(
+    inner: &Inner,
+    finished: &UnboundedSender<Finished>,
+    answers: &Arrived,
+) -> Result<(), LendError> {
     let mark = inner.store.read(|reader| reader.mark(MARK)).await?;
     let start = mark
         .and_then(|mark| mark.parse().ok())
@@ -264,15 +361,15 @@ async fn follow(inner: &Inner, finished: &UnboundedSender<Finished>) -> Result<(
         let Item::Entry(entry) = tail.recv().await else {
             continue; // What is missing comes back by its lease.
         };
-        let Some(answer) = read::<LentAnswer>(&entry) else {
+        let Some(ended) = ended(inner, &entry) else {
             tracing::warn!(entry = %entry.id, "an answer cannot be read; it is passed over");
             continue;
         };
-        let (id, attempt) = (answer.id, answer.attempt);
-        let ended = answer.finished(|error, again| dispatch::failed(inner, (id, attempt), error, again));
         if finished.send(ended).is_err() {
             return Ok(());
         }
+        answers.count.fetch_add(1, Ordering::Relaxed);
+        answers.came.notify_one();
         if let Some(settled) = place.passed(entry.id) {
             inner
                 .store
@@ -284,6 +381,26 @@ async fn follow(inner: &Inner, finished: &UnboundedSender<Finished>) -> Result<(
     }
 }
 
+/// What an answer says of a task; nothing if it is none.
+fn ended(inner: &Inner, entry: &Entry) -> Option<Finished> {
+    let failed = |about: Try, error, again| dispatch::failed(inner, (about.id, about.attempt), error, again);
+    match read::<LentAnswer>(entry) {
+        Came::Whole(about, answer) => {
+            Some(answer.finished(about, |error, again| failed(about, error, again)))
+        }
+        Came::OtherVersion(about, version) => {
+            let whom = if version < VERSION {
+                "the worker"
+            } else {
+                "this program"
+            };
+            let error = format!("a worker's answer is of version {version}, not {VERSION}: update {whom}");
+            Some(failed(about, error, Again::Yes))
+        }
+        Came::Foreign => None,
+    }
+}
+
 /// How far answers were read, noted at a distance: what was read a moment ago is written down by now. What is read
 /// again after a crash is answered already, and counts for nothing.
 #[derive(Default)]
@@ -292,7 +409,7 @@ struct Place(Option<(StreamId, Instant)>);
 impl Place {
     fn passed(&mut self, id: StreamId) -> Option<StreamId> {
         match self.0 {
-            Some((_, since)) if since.elapsed() < LOOK_EVERY => None,
+            Some((_, since)) if since.elapsed() < PAUSE => None,
             earlier => {
                 self.0 = Some((id, Instant::now()));
                 earlier.map(|(id, _)| id)

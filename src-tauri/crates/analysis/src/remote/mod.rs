@@ -4,7 +4,9 @@
 //! that the server reads. The rows stay the truth: an answer to a try that is not the task's current one counts for
 //! nothing, and a task that was lent and lost comes back when its lease runs out, or as soon as the queue is empty.
 
+mod desk;
 mod lend;
+mod pack;
 mod task;
 mod worker;
 
@@ -24,11 +26,12 @@ const ANSWERS: &str = "chatstats:task_answers";
 /// The group of those who take tasks.
 const GROUP: &str = "workers";
 
-/// How long a worker may have a task before another takes it over. Longer than a pass may take.
-const TAKEN_OVER_AFTER: Duration = Duration::from_secs(90);
+/// About how many answers the stream keeps. They are for the server alone, and unread are at most those to what it has
+/// lent, some dozens for each worker; one may have many kilobytes.
+const ANSWERS_KEPT: u64 = 5_000;
 
-/// The field that holds a task or an answer, as JSON.
-const FIELD: &str = "json";
+/// How long a worker that is there may have a task before another takes it over. Longer than a pass may take.
+const TAKEN_OVER_AFTER: Duration = Duration::from_secs(90);
 
 fn tasks_queue(bus: &Bus) -> Result<Option<WorkQueue>, StreamKeyError> {
     Ok(bus.work_queue(&StreamKey::new(TASKS)?, GROUP))

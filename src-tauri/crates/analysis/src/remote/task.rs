@@ -1,35 +1,62 @@
 //! A task and its answer, as they travel.
+//!
+//! An entry says in plain decimals which version of this format it is of, and which try of which task it is about: so
+//! much is understood by every version, and enough to say that somebody is to be updated. The rest is one field of
+//! bytes (`postcard`, <https://postcard.jamesmunns.com/wire-format>).
 
 use chatstats_bus::{Entry, Fields, FieldsError};
-use chatstats_model::{ConversationId, Message, TaskId};
+use chatstats_model::{ConversationId, TaskId};
 use chatstats_store::{Covered, Finished, NewResult};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::FIELD;
+use super::pack::Packed;
 use crate::execute::{Again, Outcome, Work};
+
+/// The version of what travels: of [`LentTask`], [`LentAnswer`] and all they are made of. The first was JSON.
+pub(super) const VERSION: u32 = 2;
+
+/// The fields of an entry.
+const VERSION_FIELD: &str = "version";
+const ID: &str = "id";
+const ATTEMPT: &str = "attempt";
+const BODY: &str = "body";
+
+/// Which try of which task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Try {
+    pub(super) id: TaskId,
+    pub(super) attempt: u32,
+}
+
+/// What came.
+#[derive(Debug)]
+pub(super) enum Came<T> {
+    /// What is meant for us.
+    Whole(Try, T),
+    /// The same from a program of another version of the format: only what it is about is understood.
+    OtherVersion(Try, u32),
+    /// What somebody else put there.
+    Foreign,
+}
 
 /// A task with all that it needs.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct LentTask {
-    pub(super) id: TaskId,
-    pub(super) attempt: u32,
+pub(super) struct LentTask<'a> {
     /// The passes to run, with those they need, in their order; with the versions that are expected.
     pub(super) passes: Vec<(String, u32)>,
     /// The user's time zone (IANA).
-    pub(super) zone: String,
+    pub(super) zone: &'a str,
     pub(super) conversation: ConversationId,
     pub(super) fingerprint: i64,
     pub(super) is_group: bool,
     pub(super) known: Vec<(String, String)>,
-    pub(super) messages: Vec<Message>,
+    #[serde(borrow)]
+    pub(super) messages: Packed<'a>,
 }
 
 /// What became of it.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct LentAnswer {
-    pub(super) id: TaskId,
-    pub(super) attempt: u32,
     conversation: ConversationId,
     fingerprint: i64,
     /// Pass, version, result.
@@ -49,25 +76,21 @@ struct Failure {
     wait_ms: Option<u64>,
 }
 
-impl LentTask {
-    /// What the passes work on.
-    pub(super) fn work(self) -> Work {
-        Work {
+impl LentTask<'_> {
+    /// What the passes work on; none if the messages are damaged.
+    pub(super) fn work(self) -> Option<Work> {
+        Some(Work {
             conversation: self.conversation,
             fingerprint: self.fingerprint,
-            messages: self.messages,
+            messages: self.messages.messages()?,
             is_group: self.is_group,
             known: self.known,
-        }
+        })
     }
 }
 
 impl LentAnswer {
-    pub(super) fn new(
-        task: (TaskId, u32),
-        (conversation, fingerprint): (ConversationId, i64),
-        outcome: Outcome,
-    ) -> Self {
+    pub(super) fn new((conversation, fingerprint): (ConversationId, i64), outcome: Outcome) -> Self {
         let failure = |(error, again)| Failure {
             error,
             again: again != Again::No,
@@ -78,8 +101,6 @@ impl LentAnswer {
         };
         let result = |result: NewResult| (result.pass, result.version, result.json);
         Self {
-            id: task.0,
-            attempt: task.1,
             conversation,
             fingerprint,
             results: outcome.results.into_iter().map(result).collect(),
@@ -89,9 +110,9 @@ impl LentAnswer {
     }
 
     /// As the end of a try. `failed` says how one ends that failed.
-    pub(super) fn finished(self, failed: impl FnOnce(String, Again) -> Finished) -> Finished {
+    pub(super) fn finished(self, about: Try, failed: impl FnOnce(String, Again) -> Finished) -> Finished {
         let mut finished = match self.error {
-            None => Finished::completed(self.id, self.attempt),
+            None => Finished::completed(about.id, about.attempt),
             Some(failure) => {
                 let again = match failure.wait_ms {
                     Some(wait_ms) => Again::Later(std::time::Duration::from_millis(wait_ms)),
@@ -116,13 +137,33 @@ impl LentAnswer {
 }
 
 /// As an entry of a stream.
-pub(super) fn fields(value: &impl Serialize) -> Result<Fields, FieldsError> {
-    // Plain types: their JSON cannot fail.
-    let json = serde_json::to_vec(value).unwrap_or_default();
-    Fields::new([(FIELD, json)])
+pub(super) fn fields(about: Try, body: &impl Serialize) -> Result<Fields, FieldsError> {
+    // Plain types in memory: writing them cannot fail.
+    let body = postcard::to_allocvec(body).unwrap_or_default();
+    let [version, id, attempt] =
+        [i64::from(VERSION), about.id.0, i64::from(about.attempt)].map(|n| n.to_string());
+    Fields::new([
+        (VERSION_FIELD, version.as_bytes()),
+        (ID, id.as_bytes()),
+        (ATTEMPT, attempt.as_bytes()),
+        (BODY, &body),
+    ])
 }
 
-/// Back from an entry; none of what somebody else put there.
-pub(super) fn read<T: DeserializeOwned>(entry: &Entry) -> Option<T> {
-    serde_json::from_slice(entry.fields.get(FIELD)?).ok()
+/// Back from an entry.
+pub(super) fn read<'a, T: Deserialize<'a>>(entry: &'a Entry) -> Came<T> {
+    let Some((about, version)) = about(&entry.fields) else {
+        return Came::Foreign;
+    };
+    if version != VERSION {
+        return Came::OtherVersion(about, version);
+    }
+    let body = entry.fields.get(BODY).unwrap_or_default();
+    postcard::from_bytes(body).map_or(Came::Foreign, |body| Came::Whole(about, body))
+}
+
+fn about(fields: &Fields) -> Option<(Try, u32)> {
+    let id = TaskId(fields.text(ID)?.parse().ok()?);
+    let attempt = fields.text(ATTEMPT)?.parse().ok()?;
+    Some((Try { id, attempt }, fields.text(VERSION_FIELD)?.parse().ok()?))
 }

@@ -1,16 +1,18 @@
 //! A worker: takes tasks, computes, answers. Has no database.
+//!
+//! Each of its hands does one task at a time. Where workers have more hands on a machine than it has processors, those
+//! beyond are spare: they would only keep the others from what they have in their caches. A spare hand takes the place
+//! of one that is gone, and helps where tasks wait for long, whatever the reason.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
 
-use chatstats_bus::{Bus, BusError, ENTRIES_KEPT, Entry, StreamKey, Taker};
+use chatstats_bus::{Answers, Bus, BusError, Done, StreamId, StreamKey, Taker, Wanted, WorkQueue};
 use chatstats_passes::Pass;
-use jiff::tz::TimeZone;
 use tokio_util::sync::CancellationToken;
 
-use super::task::{LentAnswer, LentTask, fields, read};
-use super::{ANSWERS, TAKEN_OVER_AFTER, tasks_queue};
-use crate::execute::{Again, Outcome, execute};
+use super::desk::{Computed, Desk};
+use super::{ANSWERS, ANSWERS_KEPT, TAKEN_OVER_AFTER, tasks_queue};
 
 /// How long a worker waits for work before it looks whether it is to end.
 const WAIT: Duration = Duration::from_secs(1);
@@ -18,8 +20,23 @@ const WAIT: Duration = Duration::from_secs(1);
 /// Before Redis is asked again.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Tasks taken together: less talk, and little to be taken over if the worker dies.
-const TAKEN_AT_ONCE: usize = 8;
+/// How much work is taken ahead: for so long nobody need wait for Redis, and little is to be taken over if the worker
+/// dies.
+const AHEAD: Duration = Duration::from_millis(50);
+
+/// How many tasks that is, at least and at most, and as long as nobody knows how long they take.
+const AHEAD_MIN: usize = 2;
+const AHEAD_MAX: usize = 16;
+const AHEAD_FIRST: usize = 4;
+
+/// How long answers are gathered before they are given, while others are computed.
+const GATHER: Duration = Duration::from_millis(20);
+
+/// How often a worker that computes for long says that it is there.
+const SAY_EVERY: Duration = Duration::from_secs(2);
+
+/// For how long a task waits until spare hands help: many times as long as one usually takes.
+const WAITS_LONG: Duration = Duration::from_secs(2);
 
 /// What a worker is told.
 #[derive(Clone)]
@@ -28,6 +45,10 @@ pub struct WorkerSettings {
     pub name: String,
     /// How many tasks it works on at a time.
     pub at_once: usize,
+    /// Which machine it is on, if it knows: its processors are shared with the other workers there.
+    pub machine: Option<String>,
+    /// How many tasks all workers of the machine together work on at a time; at least those of this one.
+    pub machine_at_once: usize,
     /// The passes it knows.
     pub passes: Vec<&'static dyn Pass>,
     /// How long another may have a task before this one takes it over.
@@ -39,121 +60,225 @@ impl WorkerSettings {
     pub fn new(name: String) -> Self {
         Self {
             name,
-            at_once: std::thread::available_parallelism().map_or(1, usize::from),
+            at_once: processors(),
+            machine: machine(),
+            machine_at_once: processors(),
             passes: chatstats_passes::all().to_vec(),
             taken_over_after: TAKEN_OVER_AFTER,
         }
     }
 }
 
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// What workers on one machine have in common, and those in two containers on it, or on others, have not. On Linux
+/// (random(4), uname(2)); elsewhere nothing is known.
+fn machine() -> Option<String> {
+    let read = |name: &str| std::fs::read_to_string(format!("/proc/sys/kernel/{name}")).ok();
+    let (boot, host) = (read("random/boot_id")?, read("hostname")?);
+    Some(format!("{}-{}", host.trim(), boot.trim()))
+}
+
 /// Works until `shutdown`; ends what it has begun. Returns how many tasks it answered.
 ///
 /// # Errors
 ///
-/// The bus is an embedded log, which has no workers. A Redis that is away is no error: it is tried again.
+/// The bus is an embedded log, which has no workers; or no thread can be started. A Redis that is away is no error: it
+/// is tried again.
 pub async fn work(bus: Bus, settings: WorkerSettings, shutdown: CancellationToken) -> Result<u64, BusError> {
     let queue = tasks_queue(&bus)?;
     let queue = queue.ok_or_else(|| BusError::Refused("workers need Redis".to_owned()))?;
     let mut hands = tokio::task::JoinSet::new();
+    let machine = settings.machine.map(|machine| format!("{machine}/"));
     for number in 0..settings.at_once.max(1) {
         let name = format!("{}-{number}", settings.name);
-        let (queue, settings, shutdown) = (queue.clone(), settings.clone(), shutdown.clone());
-        hands.spawn(async move {
-            let mut answered = 0;
-            while !shutdown.is_cancelled() {
-                let worked = match queue.join(&name, WAIT).await {
-                    Ok(taker) => take(taker, &settings, &shutdown, &mut answered).await,
-                    Err(error) => Err(error),
-                };
-                if let Err(error) = worked {
-                    tracing::warn!(%error, worker = name, "Redis cannot be asked for work; it is tried again");
-                    let pause = tokio::time::sleep(RETRY);
-                    tokio::select! { () = pause => {}, () = shutdown.cancelled() => {} }
-                }
-            }
-            answered
-        });
+        let hand = Hand {
+            name: machine
+                .as_ref()
+                .map_or_else(|| name.clone(), |machine| format!("{machine}{name}")),
+            machine: machine.clone(),
+            busy_max: settings.machine_at_once.max(settings.at_once),
+            helps: false,
+            asked: None,
+            answers: Answers {
+                key: StreamKey::new(ANSWERS)?,
+                kept: ANSWERS_KEPT,
+            },
+            idle_min: settings.taken_over_after,
+            desk: Desk::start(settings.passes.clone())
+                .map_err(|error| BusError::Refused(format!("no thread can be started: {error}")))?,
+            held: HashSet::new(),
+            done: Vec::new(),
+            gathered_since: None,
+            is_short: false,
+            answered: 0,
+        };
+        hands.spawn(hand.work(queue.clone(), shutdown.clone()));
     }
     Ok(hands.join_all().await.into_iter().sum())
 }
 
-/// Takes and answers until shutdown, or until the connection is lost.
-async fn take(
-    mut taker: Taker,
-    settings: &WorkerSettings,
-    shutdown: &CancellationToken,
-    answered: &mut u64,
-) -> Result<(), BusError> {
-    let answers = StreamKey::new(ANSWERS)?;
-    while !shutdown.is_cancelled() {
-        for entry in taker.take(TAKEN_AT_ONCE, WAIT, settings.taken_over_after).await? {
-            let Some(answer) = compute(entry.clone(), settings).await else {
-                tracing::warn!(entry = %entry.id, "an entry of the queue is no task; it is dropped");
-                taker.drop_entry(entry.id).await?;
-                continue;
+/// One that talks with Redis, for a thread that computes meanwhile.
+struct Hand {
+    name: String,
+    /// How the names begin of all hands on its machine.
+    machine: Option<String>,
+    /// How many of them are busy at a time.
+    busy_max: usize,
+    /// Whether tasks wait for long, so that it helps although it is spare; and when that was asked.
+    helps: bool,
+    asked: Option<Instant>,
+    answers: Answers,
+    idle_min: Duration,
+    desk: Desk,
+    /// Taken, and not computed yet.
+    held: HashSet<StreamId>,
+    /// Computed, and not answered yet.
+    done: Vec<Done>,
+    gathered_since: Option<Instant>,
+    /// There was less to be had than it wanted.
+    is_short: bool,
+    answered: u64,
+}
+
+impl Hand {
+    async fn work(mut self, queue: WorkQueue, shutdown: CancellationToken) -> u64 {
+        loop {
+            // What is in hand stays there, and is answered over the next connection.
+            let worked = match queue.join(&self.name, WAIT).await {
+                Ok(taker) => self.take(taker, &shutdown).await,
+                Err(error) => Err(error),
             };
-            let answer = fields(&answer).or_else(|error| fields(&too_large(&entry, &error)))?;
-            taker.answer(entry.id, &answers, &answer, ENTRIES_KEPT).await?;
-            *answered += 1;
+            if let Err(error) = worked {
+                tracing::warn!(%error, worker = self.name, "Redis cannot be asked for work; it is tried again");
+                let pause = tokio::time::sleep(RETRY);
+                tokio::select! { () = pause => {}, () = shutdown.cancelled() => {} }
+            }
+            if shutdown.is_cancelled() {
+                return self.answered;
+            }
         }
     }
-    taker.leave().await
-}
 
-async fn compute(entry: Arc<Entry>, settings: &WorkerSettings) -> Option<LentAnswer> {
-    let passes = settings.passes.clone();
-    let computed = tokio::task::spawn_blocking(move || {
-        let task: LentTask = read(&entry)?;
-        Some(answer(task, &passes))
-    });
-    // A panic of a pass is caught where it runs; one of ours leaves the task to be taken over.
-    computed.await.ok()?
-}
-
-fn answer(task: LentTask, known: &[&'static dyn Pass]) -> LentAnswer {
-    let (id, about) = ((task.id, task.attempt), (task.conversation, task.fingerprint));
-    let outcome = match prepared(&task, known) {
-        Ok((passes, zone)) => execute(&task.work(), &passes, &zone),
-        Err(error) => failed(error),
-    };
-    LentAnswer::new(id, about, outcome)
-}
-
-/// The passes of a task as this worker has them, in the same versions, and the user's time zone.
-fn prepared(
-    task: &LentTask,
-    known: &[&'static dyn Pass],
-) -> Result<(Vec<&'static dyn Pass>, TimeZone), String> {
-    let find = |(name, version): &(String, u32)| {
-        let found = known.iter().copied().find(|pass| pass.name() == name);
-        let found = found.ok_or_else(|| format!("this worker has no pass {name:?}: update it"))?;
-        if found.version() == *version {
-            Ok(found)
-        } else {
-            let own = found.version();
-            Err(format!(
-                "this worker has version {own} of {name}, not {version}: update it"
-            ))
+    /// Takes and answers until shutdown, or until the connection is lost.
+    async fn take(&mut self, mut taker: Taker, shutdown: &CancellationToken) -> Result<(), BusError> {
+        let mut talked = Instant::now();
+        loop {
+            while let Some(computed) = self.desk.computed() {
+                self.note(computed);
+            }
+            let is_ending = shutdown.is_cancelled();
+            if is_ending && self.held.is_empty() && self.done.is_empty() {
+                return taker.leave().await;
+            }
+            let is_new = taker.there().is_empty();
+            let is_spare = self.is_spare(&taker).await?;
+            let ahead = if is_ending || is_spare || is_new {
+                0
+            } else {
+                self.ahead()
+            };
+            let room = ahead.saturating_sub(self.held.len());
+            let is_due = self.gathered_since.is_some_and(|since| since.elapsed() >= GATHER)
+                || (!self.is_short && room > ahead / 2)
+                || (self.held.is_empty() && !is_spare)
+                || is_new
+                || talked.elapsed() >= SAY_EVERY;
+            if !is_due {
+                let wait = match self.gathered_since {
+                    Some(since) => GATHER.saturating_sub(since.elapsed()),
+                    None => SAY_EVERY.saturating_sub(talked.elapsed()),
+                };
+                tokio::select! {
+                    computed = self.desk.next() => self.note(computed),
+                    () = tokio::time::sleep(wait) => {}
+                    () = shutdown.cancelled(), if !is_ending => {}
+                }
+                continue;
+            }
+            let wanted = Wanted {
+                count: room,
+                // Only one that has nothing to do waits.
+                wait: if self.held.is_empty() {
+                    WAIT
+                } else {
+                    Duration::ZERO
+                },
+                idle_min: self.idle_min,
+            };
+            let taken = taker
+                .exchange(&self.done, &self.held, &self.answers, wanted)
+                .await?;
+            talked = Instant::now();
+            self.answered += self.done.iter().filter(|done| done.answer.is_some()).count() as u64;
+            self.done.clear();
+            self.gathered_since = None;
+            self.is_short = taken.len() < room;
+            for entry in taken {
+                self.held.insert(entry.id);
+                self.desk.give(entry);
+            }
         }
-    };
-    let passes = task.passes.iter().map(find).collect::<Result<_, _>>()?;
-    let zone = TimeZone::get(&task.zone).map_err(|error| format!("the time zone: {error}"))?;
-    Ok((passes, zone))
+    }
+
+    /// Whether others do all there is to do.
+    async fn is_spare(&mut self, taker: &Taker) -> Result<bool, BusError> {
+        let machine = self.machine.as_deref();
+        if !machine.is_some_and(|machine| is_beyond(&self.name, machine, taker.there(), self.busy_max)) {
+            return Ok(false);
+        }
+        if self.asked.is_none_or(|asked| asked.elapsed() >= SAY_EVERY) {
+            self.helps = taker.longest_wait().await? >= WAITS_LONG;
+            self.asked = Some(Instant::now());
+        }
+        Ok(!self.helps)
+    }
+
+    /// How many tasks to have.
+    fn ahead(&self) -> usize {
+        match self.desk.took().as_nanos() {
+            0 => AHEAD_FIRST,
+            took => usize::try_from(AHEAD.as_nanos() / took)
+                .unwrap_or(AHEAD_MAX)
+                .clamp(AHEAD_MIN, AHEAD_MAX),
+        }
+    }
+
+    fn note(&mut self, computed: Computed) {
+        self.held.remove(&computed.id);
+        self.gathered_since.get_or_insert_with(Instant::now);
+        self.done.push(Done {
+            id: computed.id,
+            answer: computed.answer,
+        });
+    }
 }
 
-fn too_large(entry: &Entry, error: &chatstats_bus::FieldsError) -> Option<LentAnswer> {
-    let task: LentTask = read(entry)?;
-    let (id, about) = ((task.id, task.attempt), (task.conversation, task.fingerprint));
-    Some(LentAnswer::new(
-        id,
-        about,
-        failed(format!("its results cannot travel: {error}")),
-    ))
+/// Whether there are hands enough on a machine before this one, in the order of their names: those of one worker stand
+/// together, and share what it has in memory.
+fn is_beyond(name: &str, machine: &str, there: &[String], busy_max: usize) -> bool {
+    let before = there
+        .iter()
+        .filter(|other| other.starts_with(machine) && other.as_str() < name);
+    before.count() >= busy_max
 }
 
-fn failed(error: String) -> Outcome {
-    Outcome {
-        error: Some((error, Again::Yes)),
-        ..Outcome::default()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hands_beyond_the_processors_of_their_machine_are_spare() {
+        let there = ["m/a-0", "m/a-1", "m/b-0", "n/a-0", "n/b-0"].map(str::to_owned);
+        let spare = |machine: &str| {
+            let own = there.iter().filter(|name| name.starts_with(machine));
+            own.map(|name| is_beyond(name, machine, &there, 2))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(spare("m/"), [false, false, true]);
+        assert_eq!(spare("n/"), [false, false]);
+        assert!(!is_beyond("m/b-0", "m/", &there[1..], 2), "one is gone");
     }
 }

@@ -6,10 +6,12 @@
 //! - `restarts`: what a start takes up from the one before
 //! - `control`: cancel, pause, priorities
 //! - `remote`: workers elsewhere, over a real Redis
+//! - `alike`: what they find is what is found here, to the letter; and what is said to those of another version
 //! - `sealed`: a conversation that is sealed is analysed
 //! - `live`: one that is open is analysed while it grows
 //! - `switches`: passes switched off and on
 
+mod alike;
 mod chance;
 mod control;
 mod failures;

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use chatstats_analysis::{WorkerSettings, work};
-use chatstats_bus::ENTRY_BYTES_MAX;
+use chatstats_bus::{ENTRY_BYTES_MAX, StreamKey};
 use chatstats_model::{RunKind, Timestamp};
 use chatstats_passes::Pass;
 use chatstats_store::{ATTEMPTS_MAX, Lane, NewRun, TaskLane};
@@ -13,24 +13,24 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::passes::{Does, told};
-use crate::world::{World, everything, is, redis};
+use crate::world::{World, everything, is, of_kind, redis};
 
 /// A Redis of one test. Ends with it.
-struct Redis {
+pub(crate) struct Redis {
     child: Child,
     port: u16,
     folder: tempfile::TempDir,
 }
 
 impl Redis {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let port = free_port();
         let child = spawn(port, folder.path());
         Self { child, port, folder }
     }
 
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/", self.port)
     }
 
@@ -81,17 +81,29 @@ fn spawn(port: u16, folder: &std::path::Path) -> Child {
     child
 }
 
-async fn worker(
+pub(crate) async fn worker(
     url: &str,
     name: &str,
     passes: &[&'static dyn Pass],
     stop: &CancellationToken,
 ) -> JoinHandle<u64> {
+    worker_with(url, name, passes, stop, |_| {}).await
+}
+
+async fn worker_with(
+    url: &str,
+    name: &str,
+    passes: &[&'static dyn Pass],
+    stop: &CancellationToken,
+    change: impl FnOnce(&mut WorkerSettings),
+) -> JoinHandle<u64> {
     let bus = redis(url).await;
     let mut settings = WorkerSettings::new(name.to_owned());
     settings.at_once = 2;
+    settings.machine = None;
     settings.passes = passes.to_vec();
     settings.taken_over_after = Duration::from_millis(500);
+    change(&mut settings);
     let stop = stop.clone();
     tokio::spawn(async move {
         let answered = work(bus.clone(), settings, stop).await.expect("worked");
@@ -192,6 +204,53 @@ async fn what_a_worker_had_that_died_is_done_by_another() {
     stuck.release();
     stop.cancel();
     other.await.expect("ended");
+    analysis.shutdown().await;
+    world.bus.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spare_hand_rests_until_another_of_its_machine_is_gone_or_does_not_get_done() {
+    let redis = Redis::start();
+    let world = World::with_redis(&redis.url(), 60).await;
+    let mut events = world.listen().await;
+    let (first, spare) = (told("a", |_, _| Does::Well), told("a", |_, _| Does::Well));
+    let hangs = told("a", |_, _| Does::Hang);
+    let analysis = world
+        .start_with("one", &[first], |settings| settings.workers = 0)
+        .await;
+    let key = StreamKey::new("chatstats:tasks").expect("a key");
+    let queue = world.bus.work_queue(&key, "workers").expect("of Redis");
+    let start = async |name, pass, takers| {
+        let stop = CancellationToken::new();
+        let one_of_one = |settings: &mut WorkerSettings| {
+            settings.machine = Some("m".to_owned());
+            (settings.at_once, settings.machine_at_once) = (1, 1);
+            settings.taken_over_after = Duration::from_secs(60);
+        };
+        let worker = worker_with(&redis.url(), name, &[pass], &stop, one_of_one).await;
+        while queue.takers(Duration::from_secs(60)).await.expect("counted") < takers {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        (worker, stop)
+    };
+    let one = start("b", first, 1).await;
+    let other = start("c", spare, 2).await;
+    let run = analysis.run(of_kind(RunKind::Historic)).await.expect("accepted");
+    world.ended(&mut events, run.id).await;
+    assert_eq!((first.all_tries(), spare.all_tries()), (60, 0));
+    // Before both, by its name; it says that it is there, and does not get done.
+    let stuck = start("a", hangs, 3).await;
+    let run = analysis.run(of_kind(RunKind::Historic)).await.expect("accepted");
+    while hangs.all_tries() == 0 || first.all_tries() + spare.all_tries() < 60 + 50 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    hangs.release();
+    let run = world.ended(&mut events, run.id).await;
+    assert_eq!((run.total, run.success, run.failed), (60, 60, 0));
+    for (worker, stop) in [one, other, stuck] {
+        stop.cancel();
+        worker.await.expect("ended");
+    }
     analysis.shutdown().await;
     world.bus.shutdown().await;
 }

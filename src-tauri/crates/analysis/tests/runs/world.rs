@@ -269,6 +269,7 @@ fn event(entry: &chatstats_bus::Entry) -> Event {
         .collect()
 }
 
-fn at(second: i64) -> Timestamp {
+/// So many seconds after the first message.
+pub(crate) fn at(second: i64) -> Timestamp {
     Timestamp::from_seconds(1_600_000_000 + second).expect("in range")
 }

@@ -38,7 +38,7 @@ use link::Link;
 use publisher::{Figures, Publisher};
 use queue::Queue;
 use readers::Readers;
-pub use work::{Taker, WorkQueue};
+pub use work::{Answers, Done, Taker, Wanted, WorkQueue};
 
 /// How long a shutdown waits for what is still to be written.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(2);

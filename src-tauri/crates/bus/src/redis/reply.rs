@@ -39,10 +39,62 @@ pub(super) fn read(reply: Value) -> Result<Vec<Arc<Entry>>, Fault> {
     entries(array(stream)?.pop().ok_or_else(|| strange("XREAD"))?)
 }
 
-/// The entries of an XAUTOCLAIM.
-pub(super) fn claimed(reply: Value) -> Result<Vec<Arc<Entry>>, Fault> {
-    let entries_part = array(reply)?.into_iter().nth(1);
-    entries(entries_part.ok_or_else(|| strange("XAUTOCLAIM"))?)
+/// An EXEC that did everything.
+pub(super) fn all_done(reply: Value) -> Result<(), Fault> {
+    array(reply)?
+        .into_iter()
+        .try_for_each(|one| checked(one).map(drop))
+}
+
+/// Who owes something, of an XPENDING without a range.
+pub(super) fn owing(reply: Value) -> Result<Vec<String>, Fault> {
+    match array(reply)?.into_iter().nth(3) {
+        None => Err(strange("XPENDING")),
+        Some(Value::Nil) => Ok(Vec::new()),
+        Some(owing) => array(owing)?
+            .into_iter()
+            .map(|one| Ok(text(array(one)?.first().ok_or_else(|| strange("XPENDING"))?)))
+            .collect(),
+    }
+}
+
+/// What is owed and by whom, of an XPENDING with a range.
+pub(super) fn owed(reply: Value) -> Result<Vec<(StreamId, String)>, Fault> {
+    array(reply)?
+        .into_iter()
+        .map(|one| match &array(one)?[..] {
+            [entry, owner, ..] => Ok((id(entry)?, text(owner))),
+            _ => Err(strange("XPENDING")),
+        })
+        .collect()
+}
+
+/// Up to where entries were given to a group, of an XINFO GROUPS; none if there is no such group.
+pub(super) fn last_delivered(reply: Value, group: &str) -> Result<Option<StreamId>, Fault> {
+    for one in array(reply)? {
+        let (mut is_it, mut last) = (false, None);
+        let mut parts = array(one)?.into_iter();
+        while let (Some(name), Some(value)) = (parts.next(), parts.next()) {
+            match bytes(&name) {
+                b"name" => is_it = bytes(&value) == group.as_bytes(),
+                b"last-delivered-id" => last = Some(id(&value)?),
+                _ => {}
+            }
+        }
+        if is_it {
+            return Ok(last);
+        }
+    }
+    Ok(None)
+}
+
+/// A list of names.
+pub(super) fn texts(reply: Value) -> Result<Vec<String>, Fault> {
+    Ok(array(reply)?.iter().map(text).collect())
+}
+
+fn text(reply: &Value) -> String {
+    String::from_utf8_lossy(bytes(reply)).into_owned()
 }
 
 /// The answer to TIME, in milliseconds.
@@ -182,6 +234,33 @@ mod tests {
             let reach = reach(xinfo(length, added, first)).expect("well formed");
             assert_eq!(reach.info.trimmed_through.to_string(), wanted);
             assert_eq!(reach.info.newest, StreamId::new(9, 1));
+        }
+    }
+
+    #[test]
+    fn who_owes_what_is_read() {
+        let ids = [text("1-1"), text("2-0")];
+        let owing = |names: &[&str]| {
+            let one = |name: &&str| Value::Array(vec![text(name), text("3")]);
+            Value::Array(names.iter().map(one).collect())
+        };
+        let summary = |owing| Value::Array([vec![Value::Int(3)], ids.to_vec(), vec![owing]].concat());
+        let names = super::owing(summary(owing(&["a", "b"]))).expect("well formed");
+        assert_eq!(names, ["a", "b"]);
+        assert_eq!(super::owing(summary(Value::Nil)), Ok(Vec::new()));
+        let row = |id: &Value| Value::Array(vec![id.clone(), text("a"), Value::Int(7), Value::Int(1)]);
+        let found = owed(Value::Array(ids.iter().map(row).collect())).expect("well formed");
+        let a = || "a".to_owned();
+        assert_eq!(found, [(StreamId::new(1, 1), a()), (StreamId::new(2, 0), a())]);
+        for strange in [Value::Nil, text("x"), Value::Array(vec![text("x")])] {
+            assert!(
+                matches!(super::owing(strange.clone()), Err(Fault::Lost(_))),
+                "{strange:?}"
+            );
+            assert!(
+                matches!(owed(strange.clone()), Err(Fault::Lost(_))),
+                "{strange:?}"
+            );
         }
     }
 

@@ -1,12 +1,14 @@
 //! A queue of work on a stream: many take from it, each entry goes to one of them (Redis Streams, "Consumer groups").
 //!
 //! Whoever takes an entry owes an answer. When it is given, the entry is gone and the answer is in another stream, in
-//! one step. An entry whose taker is gone is taken over by another after a while.
+//! one step. An entry whose taker is gone is taken over by another: soon if the taker has fallen silent, after a while
+//! if it only does not get done.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use redis::{Cmd, Pipeline, Value, cmd};
+use redis::{Pipeline, Value, cmd};
 
 use super::fault::{Fault, checked};
 use super::link::Link;
@@ -20,11 +22,20 @@ const REPLY_MAX: Duration = Duration::from_secs(5);
 /// How often a taker says that it is there.
 const SAID_EVERY: Duration = Duration::from_secs(2);
 
+/// The same for one that has joined a moment ago: those that were started together come one after the other.
+const SAID_FIRST_EVERY: Duration = Duration::from_millis(200);
+
+/// How long a taker may be silent until what it has is taken over: a few times as long as it takes to say so.
+const SILENT_MAX: Duration = Duration::from_secs(10);
+
 /// How long one who is silent is kept in mind.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(3_600);
 
 /// Entries taken over in one step.
 const TAKEN_OVER_AT_ONCE: usize = 16;
+
+/// Entries looked through for such as are to be taken over: more than a taker has in hand.
+const LOOKED_THROUGH: usize = 256;
 
 /// A queue of work. A cheap handle.
 #[derive(Clone)]
@@ -39,8 +50,40 @@ pub struct Taker {
     queue: WorkQueue,
     name: String,
     session: Session,
-    /// When it last said that it is there.
-    said: Option<Instant>,
+    joined: Instant,
+    /// When it last said that it is there, and looked for those who are not.
+    looked: Option<Instant>,
+    /// Who was there at the last look.
+    there: Vec<String>,
+}
+
+/// What a taker is done with.
+#[derive(Clone, Debug)]
+pub struct Done {
+    /// The entry.
+    pub id: StreamId,
+    /// What goes into the stream of answers; nothing, if nobody can answer the entry.
+    pub answer: Option<Fields>,
+}
+
+/// Where answers go.
+#[derive(Clone, Debug)]
+pub struct Answers {
+    /// The stream.
+    pub key: StreamKey,
+    /// About how many of them it keeps.
+    pub kept: u64,
+}
+
+/// What a taker takes.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    /// Entries, at most.
+    pub count: usize,
+    /// How long to wait for the first.
+    pub wait: Duration,
+    /// What another taker has had for longer comes first, although the other says that it is there.
+    pub idle_min: Duration,
 }
 
 impl WorkQueue {
@@ -52,7 +95,7 @@ impl WorkQueue {
         }
     }
 
-    /// Joins those who take, under a name that nobody else has.
+    /// Joins those who take, under a name that nobody else has. Whoever lost its connection joins again under the same.
     ///
     /// # Errors
     ///
@@ -64,7 +107,9 @@ impl WorkQueue {
             queue: self.clone(),
             name: name.to_owned(),
             session,
-            said: None,
+            joined: Instant::now(),
+            looked: None,
+            there: Vec::new(),
         };
         taker
             .make_group()
@@ -97,49 +142,38 @@ impl WorkQueue {
 }
 
 impl Taker {
-    /// Takes up to `count` entries; waits up to `wait` for the first. What a taker that is gone has had for longer
-    /// than `idle_min` comes first.
+    /// Gives answers and takes more, in one go. For each entry both or neither happens: its answer is given, and it is
+    /// gone from the queue. What a taker that is gone had comes first, and what was given to this one before, is not
+    /// among what it is done with or has in hand, and so was never heard of.
     ///
     /// # Errors
     ///
-    /// The connection is lost: join again.
-    pub async fn take(
+    /// The connection is lost: whether the answers were given is not known. Join again, and give them again; of an
+    /// entry that was answered twice the answer is there twice.
+    pub async fn exchange(
         &mut self,
-        count: usize,
-        wait: Duration,
-        idle_min: Duration,
+        done: &[Done],
+        in_hand: &HashSet<StreamId>,
+        answers: &Answers,
+        wanted: Wanted,
     ) -> Result<Vec<Arc<Entry>>, BusError> {
-        let taken = self.try_take(count, wait, idle_min).await;
+        let taken = self.try_exchange(done, in_hand, answers, wanted).await;
         taken.map_err(|fault| fault.into_error(&self.queue.key))
     }
 
-    /// Gives an answer, into another stream of about `kept` entries, and is done with the entry: both or neither.
-    ///
-    /// # Errors
-    ///
-    /// The connection is lost: whether the answer was given is not known, and the entry comes again if it was not.
-    pub async fn answer(
-        &self,
-        id: StreamId,
-        to: &StreamKey,
-        answer: &Fields,
-        kept: u64,
-    ) -> Result<(), BusError> {
-        let mut add = cmd("XADD");
-        add.arg(to.as_str()).arg("MAXLEN").arg("~").arg(kept).arg("*");
-        for (name, value) in answer.iter() {
-            add.arg(name).arg(value);
-        }
-        self.settle(Some(add), id).await
+    /// Who takes from the queue, this one with them, as of the last exchange or little before.
+    pub fn there(&self) -> &[String] {
+        &self.there
     }
 
-    /// Is done with an entry that nobody can answer.
+    /// For how long an entry has been in the queue that nobody has taken, by Redis' clock.
     ///
     /// # Errors
     ///
-    /// As [`answer`](Self::answer).
-    pub async fn drop_entry(&self, id: StreamId) -> Result<(), BusError> {
-        self.settle(None, id).await
+    /// As [`exchange`](Self::exchange).
+    pub async fn longest_wait(&self) -> Result<Duration, BusError> {
+        let waited = self.try_longest_wait().await;
+        waited.map_err(|fault| fault.into_error(&self.queue.key))
     }
 
     /// Leaves: its name is forgotten, if it owes nothing.
@@ -159,92 +193,187 @@ impl Taker {
         left.map(drop).map_err(|fault| fault.into_error(&self.queue.key))
     }
 
-    async fn settle(&self, answer: Option<Cmd>, id: StreamId) -> Result<(), BusError> {
-        let (key, id) = (self.queue.key.as_str(), id.to_string());
-        let mut all = Pipeline::new();
-        all.cmd("MULTI");
-        if let Some(answer) = answer {
-            all.add_command(answer);
-        }
-        all.cmd("XACK").arg(key).arg(&*self.queue.group).arg(&id);
-        all.cmd("XDEL").arg(key).arg(&id);
-        all.cmd("EXEC");
-        let settled = self.session.send(&all).await;
-        let settled = settled.and_then(|mut replies| checked(replies.pop().unwrap_or_default()));
-        settled
-            .map(drop)
-            .map_err(|fault| fault.into_error(&self.queue.key))
-    }
-
-    async fn try_take(
+    async fn try_exchange(
         &mut self,
-        count: usize,
-        wait: Duration,
-        idle_min: Duration,
+        done: &[Done],
+        in_hand: &HashSet<StreamId>,
+        answers: &Answers,
+        wanted: Wanted,
     ) -> Result<Vec<Arc<Entry>>, Fault> {
-        self.say_there().await?;
-        let lost = self.take_over(idle_min).await?;
-        if !lost.is_empty() {
+        let said_every = match self.joined.elapsed() < SAID_EVERY {
+            true => SAID_FIRST_EVERY,
+            false => SAID_EVERY,
+        };
+        let look_every = said_every.min(wanted.idle_min);
+        let mut lost = Vec::new();
+        if self.looked.is_none_or(|looked| looked.elapsed() >= look_every) {
+            let is_known = |id: &StreamId| in_hand.contains(id) || done.iter().any(|done| done.id == *id);
+            lost = self.look(wanted, is_known).await?;
+            self.looked = Some(Instant::now());
+        }
+        let mut all = Pipeline::new();
+        if !done.is_empty() {
+            self.settle(&mut all, done, answers);
+        }
+        let reads = lost.is_empty() && wanted.count > 0;
+        if reads {
+            self.read(&mut all, wanted);
+        }
+        if all.is_empty() {
             return Ok(lost);
         }
-        let (key, group) = (self.queue.key.as_str(), &*self.queue.group);
-        let mut read = cmd("XREADGROUP");
-        read.arg("GROUP")
-            .arg(group)
-            .arg(&self.name)
-            .arg("COUNT")
-            .arg(count);
-        read.arg("BLOCK")
-            .arg(wait.as_millis() as u64)
-            .arg("STREAMS")
-            .arg(key)
-            .arg(">");
-        match self.session.call(&read).await {
-            Ok(reply) => reply::read(reply),
-            Err(Fault::Refused(why)) if is_missing(&why) => {
+        let mut replies = self.session.send(&all).await?;
+        let read = if reads { replies.pop() } else { None };
+        if !done.is_empty() {
+            reply::all_done(replies.pop().unwrap_or_default())?;
+        }
+        match read.map(checked) {
+            None => Ok(lost),
+            Some(Ok(reply)) => reply::read(reply),
+            Some(Err(Fault::Refused(why))) if is_missing(&why) => {
                 // Somebody emptied Redis.
                 self.make_group().await?;
                 Ok(Vec::new())
             }
-            Err(fault) => Err(fault),
+            Some(Err(fault)) => Err(fault),
         }
     }
 
-    async fn say_there(&mut self) -> Result<(), Fault> {
-        if self.said.is_some_and(|said| said.elapsed() < SAID_EVERY) {
-            return Ok(());
+    fn settle(&self, all: &mut Pipeline, done: &[Done], answers: &Answers) {
+        let (key, group) = (self.queue.key.as_str(), &*self.queue.group);
+        all.cmd("MULTI");
+        for answer in done.iter().filter_map(|done| done.answer.as_ref()) {
+            let add = all.cmd("XADD").arg(answers.key.as_str());
+            add.arg("MAXLEN").arg("~").arg(answers.kept).arg("*");
+            for (name, value) in answer.iter() {
+                add.arg(name).arg(value);
+            }
         }
+        let ids: Vec<String> = done.iter().map(|done| done.id.to_string()).collect();
+        all.cmd("XACK").arg(key).arg(group).arg(&ids);
+        all.cmd("XDEL").arg(key).arg(&ids);
+        all.cmd("EXEC");
+    }
+
+    fn read(&self, all: &mut Pipeline, wanted: Wanted) {
+        let (key, group) = (self.queue.key.as_str(), &*self.queue.group);
+        let read = all.cmd("XREADGROUP");
+        read.arg("GROUP").arg(group).arg(&self.name);
+        read.arg("COUNT").arg(wanted.count);
+        // Nought would be for ever.
+        if !wanted.wait.is_zero() {
+            read.arg("BLOCK").arg(wanted.wait.as_millis().max(1) as u64);
+        }
+        read.arg("STREAMS").arg(key).arg(">");
+    }
+
+    async fn try_longest_wait(&self) -> Result<Duration, Fault> {
+        let (key, group) = (self.queue.key.as_str(), &*self.queue.group);
+        let mut ask = Pipeline::new();
+        ask.cmd("TIME");
+        ask.cmd("XINFO").arg("GROUPS").arg(key);
+        let mut replies = self.session.send(&ask).await?.into_iter();
+        let now_ms = reply::time_ms(checked(replies.next().unwrap_or_default())?)?;
+        let last = match checked(replies.next().unwrap_or_default()) {
+            Ok(groups) => reply::last_delivered(groups, group)?,
+            Err(Fault::Refused(why)) if is_missing(&why) => None,
+            Err(fault) => return Err(fault),
+        };
+        let Some(last) = last else {
+            return Ok(Duration::ZERO);
+        };
+        let mut next = cmd("XRANGE");
+        next.arg(key).arg(format!("({last}")).arg("+").arg("COUNT").arg(1);
+        let next = reply::entries(self.session.call(&next).await?)?;
+        let since_ms = next.first().map_or(now_ms, |entry| entry.id.ms);
+        Ok(Duration::from_millis(now_ms.saturating_sub(since_ms)))
+    }
+
+    /// Says that it is there, and takes over from those who are not, or do not get done.
+    async fn look(
+        &mut self,
+        wanted: Wanted,
+        is_known: impl Fn(&StreamId) -> bool,
+    ) -> Result<Vec<Arc<Entry>>, Fault> {
         let now_ms = reply::time_ms(self.session.call(&cmd("TIME")).await?)?;
         let there = self.queue.there_key();
+        let before = |time: Duration| now_ms.saturating_sub(time.as_millis() as u64);
         let mut say = Pipeline::new();
         say.cmd("ZADD").arg(&there).arg(now_ms).arg(&self.name);
-        let long_ago = now_ms.saturating_sub(FORGOTTEN_AFTER.as_millis() as u64);
+        let long_ago = before(FORGOTTEN_AFTER);
         say.cmd("ZREMRANGEBYSCORE").arg(&there).arg("-inf").arg(long_ago);
-        for reply in self.session.send(&say).await? {
-            checked(reply)?;
+        let silent_max = SILENT_MAX.min(wanted.idle_min);
+        let since = before(silent_max);
+        say.cmd("ZRANGEBYSCORE").arg(&there).arg(since).arg("+inf");
+        let said = self.session.send(&say).await?;
+        let mut said = said.into_iter().map(checked).collect::<Result<Vec<_>, _>>()?;
+        self.there = reply::texts(said.pop().unwrap_or_default())?;
+        if wanted.count == 0 {
+            return Ok(Vec::new());
         }
-        self.said = Some(Instant::now());
-        Ok(())
-    }
-
-    async fn take_over(&self, idle_min: Duration) -> Result<Vec<Arc<Entry>>, Fault> {
-        let (key, group) = (self.queue.key.as_str(), &*self.queue.group);
-        let mut claim = cmd("XAUTOCLAIM");
-        claim
-            .arg(key)
-            .arg(group)
-            .arg(&self.name)
-            .arg(idle_min.as_millis() as u64)
-            .arg("0-0");
-        claim.arg("COUNT").arg(TAKEN_OVER_AT_ONCE);
-        match self.session.call(&claim).await {
-            Ok(reply) => reply::claimed(reply),
+        let found = self.take_over(wanted, silent_max, is_known).await;
+        match found {
             Err(Fault::Refused(why)) if is_missing(&why) => {
                 self.make_group().await?;
                 Ok(Vec::new())
             }
-            Err(fault) => Err(fault),
+            found => found,
         }
+    }
+
+    async fn take_over(
+        &self,
+        wanted: Wanted,
+        silent_max: Duration,
+        is_known: impl Fn(&StreamId) -> bool,
+    ) -> Result<Vec<Arc<Entry>>, Fault> {
+        let (key, group) = (self.queue.key.as_str(), &*self.queue.group);
+        let mut owing = cmd("XPENDING");
+        owing.arg(key).arg(group);
+        for owner in reply::owing(self.session.call(&owing).await?)? {
+            let idle_min = match owner == self.name {
+                true => Duration::ZERO,
+                false if self.there.contains(&owner) => continue,
+                false => silent_max,
+            };
+            // Of two that find the same at a time one gets it: for the other it is not idle any more.
+            let owed = self.owed(Some(&owner), idle_min).await?;
+            let lost = owed.into_iter().map(|(id, _)| id).filter(|id| !is_known(id));
+            let taken = self.claim(lost.collect(), idle_min).await?;
+            if !taken.is_empty() {
+                return Ok(taken);
+            }
+        }
+        // Its own are in hand: taking those over would only keep others from it.
+        let owed = self.owed(None, wanted.idle_min).await?;
+        let others = owed.into_iter().filter(|(_, owner)| *owner != self.name);
+        self.claim(others.map(|(id, _)| id).collect(), wanted.idle_min)
+            .await
+    }
+
+    /// What somebody, or anybody, has had for so long; and who it is.
+    async fn owed(&self, owner: Option<&str>, idle_min: Duration) -> Result<Vec<(StreamId, String)>, Fault> {
+        let mut list = cmd("XPENDING");
+        list.arg(self.queue.key.as_str()).arg(&*self.queue.group);
+        list.arg("IDLE").arg(idle_min.as_millis() as u64);
+        list.arg("-").arg("+").arg(LOOKED_THROUGH);
+        if let Some(owner) = owner {
+            list.arg(owner);
+        }
+        reply::owed(self.session.call(&list).await?)
+    }
+
+    async fn claim(&self, ids: Vec<StreamId>, idle_min: Duration) -> Result<Vec<Arc<Entry>>, Fault> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut claim = cmd("XCLAIM");
+        claim.arg(self.queue.key.as_str()).arg(&*self.queue.group);
+        claim.arg(&self.name).arg(idle_min.as_millis() as u64);
+        for id in ids.iter().take(TAKEN_OVER_AT_ONCE) {
+            claim.arg(id.to_string());
+        }
+        reply::entries(self.session.call(&claim).await?)
     }
 
     async fn make_group(&self) -> Result<(), Fault> {

@@ -1,0 +1,246 @@
+//! Messages, packed for a journey. Nothing of them is left out: what a pass may read here it may read there.
+//!
+//! What repeats from message to message is named once (who wrote, in which chat, of which kind), texts lie one after
+//! the other, and numbers that grow are told by how much. A line of a chat takes its text and some ten bytes.
+
+use std::collections::HashMap;
+
+use chatstats_model::{Attachment, ChatId, ContactId, Kind, Message, MessageId, Reaction, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// Messages, in their order.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Packed<'a> {
+    #[serde(borrow)]
+    voices: Vec<Voice<'a>>,
+    rows: Vec<Row>,
+    text: std::borrow::Cow<'a, str>,
+}
+
+/// What messages have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+struct Voice<'a> {
+    chat_id: ChatId,
+    sender_id: Option<ContactId>,
+    sender: Option<&'a str>,
+    is_from_me: bool,
+    kind: Kind,
+}
+
+/// What a message has of its own.
+#[derive(Debug, Serialize, Deserialize)]
+struct Row {
+    /// Its voice, by its place.
+    voice: u32,
+    /// The bytes of its text.
+    length: u32,
+    /// How much its id is above that of the message before it.
+    id_more: i64,
+    /// How many microseconds it was sent after that.
+    later_us: i64,
+    rare: Option<Box<Rare>>,
+}
+
+/// What few messages have.
+#[derive(Debug, Serialize, Deserialize)]
+struct Rare {
+    reply_to: Option<MessageId>,
+    edited_us: Option<i64>,
+    reactions: Vec<Reaction>,
+    attachments: Vec<Attachment>,
+}
+
+impl<'a> Packed<'a> {
+    pub(super) fn new(messages: &'a [Message]) -> Self {
+        let (mut voices, mut rows) = (Vec::new(), Vec::with_capacity(messages.len()));
+        let mut text = String::with_capacity(messages.iter().map(|message| message.content.len()).sum());
+        let mut places: HashMap<_, u32, foldhash::fast::FixedState> = HashMap::default();
+        let (mut id, mut sent_us) = (0_i64, 0_i64);
+        for message in messages {
+            let voice = Voice {
+                chat_id: message.chat_id,
+                sender_id: message.sender_id,
+                sender: message.sender.as_deref(),
+                is_from_me: message.is_from_me,
+                kind: message.kind,
+            };
+            let place = *places.entry(voice).or_insert_with(|| {
+                voices.push(voice);
+                voices.len() as u32 - 1
+            });
+            text.push_str(&message.content);
+            rows.push(Row {
+                voice: place,
+                // What is longer is far beyond what travels.
+                length: u32::try_from(message.content.len()).unwrap_or(u32::MAX),
+                id_more: message.id.0.wrapping_sub(id),
+                later_us: message.timestamp.as_micros().wrapping_sub(sent_us),
+                rare: Rare::of(message),
+            });
+            (id, sent_us) = (message.id.0, message.timestamp.as_micros());
+        }
+        let text = text.into();
+        Self { voices, rows, text }
+    }
+
+    /// The messages as they were; none if this was not packed by [`new`](Self::new).
+    pub(super) fn messages(self) -> Option<Vec<Message>> {
+        let mut messages = Vec::with_capacity(self.rows.len());
+        let (mut rest, mut id, mut sent_us) = (&*self.text, 0_i64, 0_i64);
+        for row in self.rows {
+            let voice = self.voices.get(row.voice as usize)?;
+            let (content, after) = rest.split_at_checked(row.length as usize)?;
+            rest = after;
+            id = id.wrapping_add(row.id_more);
+            sent_us = sent_us.wrapping_add(row.later_us);
+            let mut message = Message {
+                id: MessageId(id),
+                chat_id: voice.chat_id,
+                sender_id: voice.sender_id,
+                sender: voice.sender.map(str::to_owned),
+                is_from_me: voice.is_from_me,
+                content: content.to_owned(),
+                timestamp: Timestamp::from_micros(sent_us)?,
+                kind: voice.kind,
+                reply_to: None,
+                edited_at: None,
+                reactions: Vec::new(),
+                attachments: Vec::new(),
+            };
+            if let Some(rare) = row.rare {
+                message.reply_to = rare.reply_to;
+                message.edited_at = match rare.edited_us {
+                    None => None,
+                    Some(edited_us) => Some(Timestamp::from_micros(edited_us)?),
+                };
+                message.reactions = rare.reactions;
+                message.attachments = rare.attachments;
+            }
+            messages.push(message);
+        }
+        rest.is_empty().then_some(messages)
+    }
+}
+
+impl Rare {
+    fn of(message: &Message) -> Option<Box<Self>> {
+        let is_plain = message.reply_to.is_none()
+            && message.edited_at.is_none()
+            && message.reactions.is_empty()
+            && message.attachments.is_empty();
+        (!is_plain).then(|| {
+            Box::new(Self {
+                reply_to: message.reply_to,
+                edited_us: message.edited_at.map(Timestamp::as_micros),
+                reactions: message.reactions.clone(),
+                attachments: message.attachments.clone(),
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(id: i64, sender: Option<&str>, content: &str, kind: Kind) -> Message {
+        Message {
+            id: MessageId(id),
+            chat_id: ChatId(id % 2),
+            sender_id: sender.map(|name| ContactId(name.len() as i64)),
+            sender: sender.map(str::to_owned),
+            is_from_me: id % 3 == 0,
+            content: content.to_owned(),
+            timestamp: Timestamp::from_micros(1_700_000_000_000_000 - id % 1_000 * 7_000_001)
+                .unwrap_or_default(),
+            kind,
+            reply_to: None,
+            edited_at: None,
+            reactions: Vec::new(),
+            attachments: Vec::new(),
+        }
+    }
+
+    /// Of every kind, with and without everything that a message may have.
+    fn messages() -> Vec<Message> {
+        let kinds = [
+            Kind::Text,
+            Kind::Media,
+            Kind::Call,
+            Kind::System,
+            Kind::Deleted,
+            Kind::Other,
+        ];
+        let mut messages = vec![message(i64::MAX, None, "", Kind::System)];
+        for (number, kind) in kinds.into_iter().enumerate() {
+            let id = 1_000 * number as i64 - 17;
+            messages.push(message(id, Some("Zoë"), "grüße 😂\n\0 ", kind));
+            messages.push(message(id + 1, Some(""), "", kind));
+            messages.push(message(i64::MIN + 17 + id, None, "ok", kind));
+        }
+        messages[3].reply_to = Some(MessageId(i64::MIN));
+        messages[4].edited_at = Timestamp::from_micros(-62_135_596_800_000_000);
+        messages[5].reactions = vec![Reaction {
+            emoji: "👍🏽".to_owned(),
+            count: u32::MAX,
+            senders: vec!["a".to_owned(), String::new()],
+        }];
+        messages[6].attachments = vec![
+            Attachment::default(),
+            Attachment {
+                name: Some("a.pdf".to_owned()),
+                kind: Some("document".to_owned()),
+                media_type: Some("application/pdf".to_owned()),
+                size_bytes: Some(u64::MAX),
+            },
+        ];
+        messages
+    }
+
+    fn packed(messages: &[Message]) -> Vec<u8> {
+        postcard::to_allocvec(&Packed::new(messages)).expect("plain types")
+    }
+
+    #[test]
+    fn everything_of_a_message_comes_back() {
+        for wanted in [messages(), Vec::new()] {
+            let bytes = packed(&wanted);
+            let read: Packed<'_> = postcard::from_bytes(&bytes).expect("as it was written");
+            assert_eq!(read.messages(), Some(wanted));
+        }
+    }
+
+    #[test]
+    fn a_line_takes_its_text_and_about_ten_bytes() {
+        let chat: Vec<_> = (0..200_i64)
+            .map(|n| {
+                let mut line = message(
+                    4_000 + n,
+                    Some(["Ann", "Bob"][n as usize % 2]),
+                    "see you",
+                    Kind::Text,
+                );
+                line.timestamp = Timestamp::from_seconds(1_700_000_000 + n * 40).unwrap_or_default();
+                line
+            })
+            .collect();
+        let size = packed(&chat).len();
+        assert!(size < 200 * (7 + 11), "{size} bytes");
+    }
+
+    #[test]
+    fn damaged_bytes_are_no_messages_and_no_panics() {
+        let (bytes, wanted) = (packed(&messages()), messages());
+        let unpacked = |bytes: &[u8]| postcard::from_bytes::<Packed<'_>>(bytes).ok()?.messages();
+        for cut in 0..bytes.len() {
+            assert_eq!(unpacked(&bytes[..cut]), None, "cut at {cut}");
+            let mut other = bytes.clone();
+            for flip in [0x01, 0x80, 0xff] {
+                other[cut] = bytes[cut] ^ flip;
+                // Other messages, or none.
+                let _either = unpacked(&other);
+            }
+        }
+        assert_eq!(unpacked(&bytes), Some(wanted));
+    }
+}

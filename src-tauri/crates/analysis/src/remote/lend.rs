@@ -38,6 +38,10 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// Tasks lent ahead, for each worker: a little more than one takes at a time.
 const AHEAD_PER_WORKER: usize = 24;
 
+/// How long answers are gathered before they are handed on, and how many at most.
+const GATHER: Duration = Duration::from_millis(20);
+const GATHERED_MAX: usize = 128;
+
 /// Conversations read in one go: a part of a millisecond each, of a reader that others wait for.
 const READ_AT_ONCE: usize = 8;
 
@@ -358,19 +362,31 @@ async fn follow(
         .await?;
     let mut place = Place::default();
     loop {
-        let Item::Entry(entry) = tail.recv().await else {
-            continue; // What is missing comes back by its lease.
-        };
-        let Some(ended) = ended(inner, &entry) else {
-            tracing::warn!(entry = %entry.id, "an answer cannot be read; it is passed over");
-            continue;
-        };
-        if finished.send(ended).is_err() {
-            return Ok(());
+        // A few more, if they come soon: one step of the writer for all of them.
+        let mut items = vec![tail.recv().await];
+        let until = Instant::now() + GATHER;
+        while items.len() < GATHERED_MAX
+            && let Ok(item) = tokio::time::timeout_at(until, tail.recv()).await
+        {
+            items.push(item);
         }
-        answers.count.fetch_add(1, Ordering::Relaxed);
+        let mut last = None;
+        for item in items {
+            let Item::Entry(entry) = item else {
+                continue; // What is missing comes back by its lease.
+            };
+            last = Some(entry.id);
+            let Some(ended) = ended(inner, &entry) else {
+                tracing::warn!(entry = %entry.id, "an answer cannot be read; it is passed over");
+                continue;
+            };
+            if finished.send(ended).is_err() {
+                return Ok(());
+            }
+            answers.count.fetch_add(1, Ordering::Relaxed);
+        }
         answers.came.notify_one();
-        if let Some(settled) = place.passed(entry.id) {
+        if let Some(settled) = last.and_then(|last| place.passed(last)) {
             inner
                 .store
                 .write(Lane::Bulk, 0, move |write| {

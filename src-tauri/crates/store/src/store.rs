@@ -114,12 +114,27 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&mut Write<'_>) -> Result<T, StoreError> + Send + 'static,
     {
+        self.hand_over(lane, cost_bytes, work).await?.await
+    }
+
+    /// As [`Store::write`], but ready once `work` has its place in the queue: what is handed over later is done later.
+    /// The answer is what this resolves to, and dropping that changes nothing.
+    pub async fn hand_over<T, F>(
+        &self,
+        lane: Lane,
+        cost_bytes: usize,
+        work: F,
+    ) -> Result<impl Future<Output = Result<T, StoreError>> + Send + use<T, F>, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Write<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
         let room = self.inner.writer.room(cost_bytes).await?;
         let (reply, answer) = tokio::sync::oneshot::channel();
         self.inner
             .writer
             .submit(lane, Some(room), work, move |result| drop(reply.send(result)))?;
-        answer.await.map_err(|_| StoreError::Closed)?
+        Ok(async { answer.await.map_err(|_| StoreError::Closed)? })
     }
 
     /// As [`Store::write`], for threads outside the async world, which hold one write at a time.

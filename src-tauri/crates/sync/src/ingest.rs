@@ -38,12 +38,21 @@ impl Ingest {
     /// Stores what is new and answers once it is committed and published. Posting the same keys again inserts
     /// nothing; a key with a newer `edited_at` changes the stored message.
     pub async fn post(&self, post: IncomingMessages) -> Result<Posted, IngestError> {
+        self.hand_over(post).await?.await
+    }
+
+    /// As [`post`](Self::post), but ready once the post has its place: what is handed over later is stored later.
+    pub async fn hand_over(
+        &self,
+        post: IncomingMessages,
+    ) -> Result<impl Future<Output = Result<Posted, IngestError>> + Send + use<>, IngestError> {
         check(&post)?;
         let cost_bytes = post.messages.iter().map(|m| m.content.len() + 256).sum();
-        Ok(self
+        let posted = self
             .store
-            .write(Lane::Live, cost_bytes, move |write| put(write, &post))
-            .await?)
+            .hand_over(Lane::Live, cost_bytes, move |write| put(write, &post))
+            .await?;
+        Ok(async { Ok(posted.await?) })
     }
 }
 

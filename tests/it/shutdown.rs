@@ -1,6 +1,6 @@
 //! SIGTERM and SIGINT end the program with 0 in under a second, whatever it is doing and whoever is not listening.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -130,4 +130,65 @@ fn a_signal_right_after_the_line_that_serve_prints_ends_it_with_0_as_well() {
             assert_eq!(Server::start(&home).end(signal).code, Some(0), "{signal:?}");
         }
     }
+}
+
+/// Answers after which the end comes: in the middle of whatever is under way then.
+const ANSWERS: usize = 700;
+
+#[test]
+fn of_posts_sent_without_waiting_those_that_were_answered_are_stored_and_none_behind_a_missing_one() {
+    let home = Home::new();
+    let server = Server::start(&home);
+    let chat = server.client().post(&Post::to("chat"));
+    let mut reading = connect(server.addr()).expect("a connection");
+    let mut writing = reading.try_clone().expect("a second handle");
+    let (addr, token) = (server.addr(), server.token().to_owned());
+    let sender = std::thread::spawn(move || {
+        let post = |number: usize| {
+            let body = Post::to("chat").with(number, number as u64).json();
+            let length = body.len();
+            format!(
+                "POST /api/live-sync/messages HTTP/1.1\r\nHost: {addr}\r\nAuthorization: Bearer {token}\r\n\
+                 Content-Length: {length}\r\n\r\n{body}"
+            )
+        };
+        (0..)
+            .take_while(|number| writing.write_all(post(*number).as_bytes()).is_ok())
+            .count()
+    });
+    let (mut text, mut ending) = (Vec::new(), Some(server));
+    let mut ended = None;
+    let answers = |text: &[u8]| {
+        String::from_utf8_lossy(text)
+            .matches("HTTP/1.1 200 OK\r\n")
+            .count()
+    };
+    loop {
+        let mut part = [0; 4_096];
+        // The end may cut the connection while more is being sent.
+        match reading.read(&mut part) {
+            Ok(bytes @ 1..) => text.extend_from_slice(&part[..bytes]),
+            Ok(0) | Err(_) => break,
+        }
+        if answers(&text) >= ANSWERS
+            && let Some(server) = ending.take()
+        {
+            ended = Some(server.end(Signal::Terminate));
+        }
+    }
+    drop(reading);
+    let sent = sender.join().expect("no panic");
+    assert_eq!(ended.expect("answered long enough").code, Some(0));
+
+    let server = Server::start(&home);
+    let mut stream = server.stream(&format!("/api/live-sync/stream/chat/{chat}/messages"));
+    let messages = stream.expect("initial").json()["messages"].take();
+    let messages = messages.as_array().expect("messages");
+    let (stored, answered) = (messages.len(), answers(&text));
+    assert!((answered..=sent).contains(&stored), "{answered} {stored} {sent}");
+    for (number, message) in messages.iter().enumerate() {
+        let timestamp = Post::to("chat").with(number, number as u64).messages[0].timestamp();
+        assert_eq!(message["timestamp"], timestamp, "one is missing");
+    }
+    server.stop();
 }

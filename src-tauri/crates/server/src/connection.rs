@@ -3,6 +3,11 @@
 //! Hyper keeps buffers of some 16 KiB for each connection, and a stream stays open for days. So where the first
 //! request of a connection is answered with an event stream, the socket is taken out of hyper's hands: the head and
 //! the body are written to it directly, and the buffers are gone. The body's end is then the connection's end.
+//!
+//! Posts that lie behind each other are begun before their turn to be answered comes: see [`pipe`].
+
+mod framing;
+mod pipe;
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -21,13 +26,14 @@ use hyper::body::Incoming;
 use hyper::header::{CONNECTION, DATE, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::Service;
-use hyper::{Method, Request, Version};
+use hyper::{Method, Request, StatusCode, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::site::Site;
+use pipe::{Called, Pipe};
 
 /// The largest head of a request, and of what is read or written at once, in bytes.
 const BUFFER_BYTES_MAX: usize = 64 << 10;
@@ -42,6 +48,9 @@ const STALLED_GRACE: Duration = Duration::from_millis(100);
 /// reads as fast as it is written to, a long way behind, would otherwise keep its thread for a hundred times that.
 const TURN_BYTES: usize = 256 << 10;
 
+/// How often hyper is polled in a row before it is the others' turn: a client that sends without a pause always has more.
+const ROUNDS_MAX: usize = 64;
+
 /// Marks an answer as an event stream that may take its connection over.
 #[derive(Clone, Copy)]
 pub(crate) struct TakeOver;
@@ -52,43 +61,73 @@ pub(crate) async fn serve(
     site: Arc<Site>,
     ending: &Ending,
 ) -> Option<(TcpStream, Response)> {
-    let slot = Arc::new(Slot::default());
+    let (pipe, slot) = (Pipe::new(socket), Arc::new(Slot::default()));
+    let answer = move |request| {
+        let site = site.clone();
+        async move { site.answer(request).await }
+    };
+    drive(&pipe, &slot, answer, ending).await;
+    let response = slot.take()?;
+    Some((pipe.into_socket()?, response))
+}
+
+/// Has hyper answer what comes out of the pipe until the connection ends, or a stream is to take it over.
+async fn drive<S, A, F>(pipe: &Pipe<S>, slot: &Arc<Slot>, answer: A, ending: &Ending)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    A: Fn(Request<Body>) -> F + Clone,
+    F: Future<Output = Response> + Send + 'static,
+{
     let answers = Answers {
-        site,
+        answer: answer.clone(),
         slot: slot.clone(),
+        pipe: pipe.clone(),
     };
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(BUFFER_BYTES_MAX)
-        .serve_connection(TokioIo::new(socket), answers);
+        .serve_connection(TokioIo::new(pipe.clone()), answers);
     let mut ends = Box::pin(ending.ended());
-    let mut ended = false;
+    let (mut ended, mut closing) = (false, false);
     let finished = poll_fn(|cx| {
         if !ended && ends.as_mut().poll(cx).is_ready() {
             ended = true;
-            Pin::new(&mut connection).graceful_shutdown();
+            pipe.close();
         }
-        let polled = Pin::new(&mut connection).poll(cx);
-        if slot.is_taken() {
-            Poll::Ready(None)
-        } else {
-            polled.map(Some)
-        }
-    })
-    .await;
-    match finished {
-        // Clients that leave in the middle are everyday life; what they did wrong they were told.
-        Some(result) => {
-            if let Err(error) = result {
-                tracing::debug!(%error, "a connection ended early");
+        for _ in 0..ROUNDS_MAX {
+            // What was begun is answered before.
+            let closes = || ended && pipe.is_handed();
+            if !closing && closes() {
+                closing = true;
+                Pin::new(&mut connection).graceful_shutdown();
             }
-            None
+            let polled = Pin::new(&mut connection).poll(cx);
+            if slot.is_taken() {
+                return Poll::Ready(Ok(()));
+            }
+            if let Poll::Ready(result) = polled {
+                // The answers before the one that could not be given. More than one try would be waiting for somebody
+                // who may have left.
+                let _ = pipe.poll_written(cx);
+                return Poll::Ready(result.map_err(io::Error::other));
+            }
+            let goes_on = pipe.go_on(cx, |request| Box::pin(answer(request)));
+            if !goes_on && (closing || !closes()) {
+                return match pipe.poll_written(cx) {
+                    Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+                    _ => Poll::Pending,
+                };
+            }
         }
-        None => {
-            let response = slot.take()?;
-            Some((connection.into_parts().io.into_inner(), response))
-        }
+        // An error comes again with the next write.
+        let _ = pipe.poll_written(cx);
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    });
+    // Clients that leave in the middle are everyday life; what they did wrong they were told.
+    if let Err(error) = finished.await {
+        tracing::debug!(%error, "a connection ended early");
     }
 }
 
@@ -219,9 +258,10 @@ fn head(mut parts: hyper::http::response::Parts) -> Bytes {
 }
 
 /// Answers the requests of one connection.
-struct Answers {
-    site: Arc<Site>,
+struct Answers<A, S> {
+    answer: A,
     slot: Arc<Slot>,
+    pipe: Pipe<S>,
 }
 
 /// Where the answer that takes the connection over is laid.
@@ -262,26 +302,65 @@ impl Slot {
     }
 }
 
-impl Service<Request<Incoming>> for Answers {
+impl<S, A, F> Service<Request<Incoming>> for Answers<A, S>
+where
+    S: Send + 'static,
+    A: Fn(Request<Body>) -> F,
+    F: Future<Output = Response> + Send + 'static,
+{
     type Response = Response;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let (site, slot) = (self.site.clone(), self.slot.clone());
-        let may_take_over = slot.is_first_request()
+        let (slot, pipe) = (self.slot.clone(), self.pipe.clone());
+        let is_first = slot.is_first_request();
+        let turn = match pipe.called(&request) {
+            Called::Fresh(turn) => turn,
+            Called::Begun(answer) => {
+                return Box::pin(async move {
+                    let response = answer.await;
+                    pipe.answered();
+                    Ok(response)
+                });
+            }
+            Called::Unknown => {
+                tracing::error!("a request came that was not handed over; its connection ends");
+                return Box::pin(std::future::ready(Ok(not_understood())));
+            }
+        };
+        let may_take_over = is_first
             && request.version() == Version::HTTP_11
             && request.method() == Method::GET
             && request.body().is_end_stream();
+        let mut request = request.map(Body::new);
+        if request.method() == Method::POST {
+            request.extensions_mut().insert(turn);
+        }
+        let answer = (self.answer)(request);
         Box::pin(async move {
-            let response = site.answer(request).await;
+            let response = answer.await;
             if may_take_over && response.extensions().get::<TakeOver>().is_some() {
                 *slot.lock() = SlotState::Taken(response);
                 // Nobody waits for this answer: whoever polls the connection finds the slot filled.
                 std::future::pending::<()>().await;
                 return Ok(Response::default());
             }
+            pipe.answered();
             Ok(response)
         })
     }
 }
+
+/// Nothing that follows on the connection is read.
+fn not_understood() -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    response
+        .headers_mut()
+        .insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+#[cfg(test)]
+mod tests;

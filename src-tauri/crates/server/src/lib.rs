@@ -26,6 +26,7 @@ mod scan;
 mod site;
 mod sse;
 mod token;
+mod turn;
 
 pub use app::App;
 pub use config::{Config, Overrides};

@@ -3,7 +3,6 @@
 use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use hyper::body::Incoming;
 use hyper::header::{HeaderValue, LOCATION, SET_COOKIE};
 use hyper::{Request, StatusCode};
 use tower_service::Service;
@@ -25,7 +24,7 @@ impl Site {
     }
 
     /// Answers one request. There is no way to the router but through here.
-    pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response {
+    pub(crate) async fn answer(&self, request: Request<Body>) -> Response {
         let Verdict {
             outcome,
             reader,
@@ -52,7 +51,7 @@ impl Site {
         response
     }
 
-    async fn route(&self, request: Request<Incoming>) -> Response {
+    async fn route(&self, request: Request<Body>) -> Response {
         match self.router.clone().call(request).await {
             Ok(response) => response,
             Err(never) => match never {},

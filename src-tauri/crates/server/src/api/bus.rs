@@ -17,6 +17,7 @@ use super::extract::{JsonBody, limit, query};
 use crate::app::AppState;
 use crate::problem::ApiError;
 use crate::scan::{self, Stretch, Wanted, high_end, low_end, scan};
+use crate::turn::Turn;
 
 /// Entries on a page unless told.
 const PAGE_DEFAULT: usize = 100;
@@ -112,6 +113,7 @@ async fn entries(
 /// Publishes in the order of the body, and answers once everything is written.
 async fn publish(
     State(state): State<AppState>,
+    turn: Turn,
     JsonBody(Events(events)): JsonBody<Events>,
 ) -> Result<Json<PublishedEvents>, ApiError> {
     // All or nothing, as far as that can be told before.
@@ -126,6 +128,7 @@ async fn publish(
         .bus
         .submit_all(all)
         .map_err(|(taken, error)| partly(taken, error))?;
+    turn.pass();
     let written = async {
         let mut ids = Vec::with_capacity(submitted.len());
         for event in submitted {

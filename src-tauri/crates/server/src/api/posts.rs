@@ -9,6 +9,7 @@ use chatstats_sync::IngestError;
 use super::extract::JsonBody;
 use crate::app::AppState;
 use crate::problem::ApiError;
+use crate::turn::Turn;
 
 pub(crate) fn routes() -> Router<AppState> {
     Router::new().route("/api/live-sync/messages", post(messages))
@@ -17,9 +18,12 @@ pub(crate) fn routes() -> Router<AppState> {
 /// Answers once everything is committed and every open stream of the chat has been told.
 async fn messages(
     State(state): State<AppState>,
+    turn: Turn,
     JsonBody(body): JsonBody<IncomingMessages>,
 ) -> Result<Json<Posted>, ApiError> {
-    Ok(Json(state.ingest.post(body).await?))
+    let posted = state.ingest.hand_over(body).await?;
+    turn.pass();
+    Ok(Json(posted.await?))
 }
 
 impl From<IngestError> for ApiError {

@@ -1,6 +1,7 @@
 //! The server as its clients see it: a real one on a free port, spoken to over plain sockets.
 
 mod guard;
+mod pipelining;
 mod shutdown;
 mod streams;
 

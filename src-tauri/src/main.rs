@@ -21,10 +21,6 @@ use std::process::ExitCode;
 
 use args::{Request, Start};
 
-/// As in the headless program.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let directory = std::env::current_dir().unwrap_or_default();
     match args::parse(std::env::args_os().skip(1), &directory) {

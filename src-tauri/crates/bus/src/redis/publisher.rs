@@ -35,6 +35,8 @@ pub(super) struct Publisher {
     places: HashMap<StreamKey, StreamId>,
     /// The batch after the one that is under way, if it was full early.
     next: Option<(Vec<Job>, Vec<u8>)>,
+    /// Those that are settled, and are told once that next one is on its way.
+    settled: Vec<(Vec<Job>, Vec<Result<StreamId, BusError>>)>,
 }
 
 /// What the publisher counts.
@@ -56,6 +58,7 @@ impl Publisher {
             kept,
             places: HashMap::new(),
             next: None,
+            settled: Vec::new(),
         }
     }
 
@@ -80,8 +83,15 @@ impl Publisher {
         let mut backoff = Backoff::default();
         let mut doubt = None;
         while !batch.is_empty() {
-            let Some(connected) = self.link.up().await else {
-                return false;
+            let connected = match self.link.now() {
+                Ok(connected) => connected,
+                Err(_) => {
+                    self.tell();
+                    match self.link.up().await {
+                        Some(connected) => connected,
+                        None => return false,
+                    }
+                }
             };
             let tried = self
                 .attempt(&connected.session, &mut batch, packed.take(), &mut doubt)
@@ -132,6 +142,7 @@ impl Publisher {
             return Ok(());
         }
         if !self.places.contains_key(&key) {
+            self.tell();
             match reach(session, &key).await {
                 Ok(reach) => self.remember(&key, reach.info.newest),
                 Err(fault @ (Fault::Lost(_) | Fault::ForNow(_))) => return Err(fault),
@@ -143,15 +154,21 @@ impl Publisher {
         }
         let packed = packed.unwrap_or_else(|| self.packed(batch));
         let sent = session.exchange(packed, batch.len() + 2);
-        // Redis need not wait for the next to be packed.
-        let (answered, ()) = tokio::join!(sent, async { self.look_ahead() });
-        match answered {
+        // Redis need not wait while those of the last are told, and the next is packed.
+        let meanwhile = async {
+            self.tell();
+            self.look_ahead();
+        };
+        let (answered, ()) = tokio::join!(sent, meanwhile);
+        let answered = match answered {
             Ok(replies) => self.answer(session, batch, &replies).await,
-            Err(fault) => {
-                *doubt = Some(Doubt(session.client.clone()));
-                Err(fault)
-            }
+            Err(fault) => Err(fault),
+        };
+        // Also where the reply is not understood.
+        if let Err(Fault::Lost(_)) = &answered {
+            *doubt = Some(Doubt(session.client.clone()));
         }
+        answered
     }
 
     fn look_ahead(&mut self) {
@@ -235,7 +252,7 @@ impl Publisher {
         if let Some(newest) = outcomes.iter().flatten().last() {
             self.remember(&key, *newest);
         }
-        self.settle(batch, outcomes);
+        self.settle_soon(batch, outcomes);
         Ok(())
     }
 
@@ -284,6 +301,14 @@ impl Publisher {
         }
     }
 
+    /// Tells those who submitted a batch, or lets them wait until the next one is on its way, if it is ready to go.
+    fn settle_soon(&mut self, batch: &mut Vec<Job>, outcomes: Vec<Result<StreamId, BusError>>) {
+        self.settled.push((std::mem::take(batch), outcomes));
+        if self.next.is_none() {
+            self.tell();
+        }
+    }
+
     fn settle(&self, batch: &mut Vec<Job>, outcomes: impl IntoIterator<Item = Result<StreamId, BusError>>) {
         let mut written = 0;
         let outcomes = outcomes
@@ -291,6 +316,12 @@ impl Publisher {
             .inspect(|outcome| written += u64::from(outcome.is_ok()));
         self.queue.settle_all(std::mem::take(batch), outcomes);
         self.figures.published.fetch_add(written, Ordering::Relaxed);
+    }
+
+    fn tell(&mut self) {
+        for (mut batch, outcomes) in std::mem::take(&mut self.settled) {
+            self.settle(&mut batch, outcomes);
+        }
     }
 
     fn remember(&mut self, key: &StreamKey, newest: StreamId) {

@@ -1,3 +1,5 @@
+use std::collections::VecDeque;
+
 use chatstats_bus::{BusError, Fields, NewId, Start, StreamId, StreamKey};
 
 use super::witness::{Witness, number};
@@ -98,6 +100,42 @@ async fn whatever_happens_to_connections_each_event_is_there_once_and_in_order()
     assert_eq!(witness.hear(count - 1).await, Vec::from_iter(0..count));
     assert_eq!(witness.gaps, 0);
     assert_eq!(bus.len(&StreamKey::events()).await.expect("read"), count);
+}
+
+/// Each batch is full, and the next is made ready while one is under way.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn under_full_load_a_lost_reply_makes_no_duplicate_and_nothing_overtakes() {
+    for (kind, trick) in [
+        (Kind::Redis, Trick::DropReply),
+        (Kind::Valkey, Trick::CutReply),
+        (Kind::Redis, Trick::CutRequest),
+    ] {
+        let server = Server::start(Setup::new(kind)).await;
+        let proxy = Proxy::before(&server).await;
+        let bus = open_at(&proxy.url(), KEPT).await;
+        let mut witness = Witness::follow(&bus, Start::Now).await;
+        let mut waiting = VecDeque::new();
+        for number in 0..20_000 {
+            if waiting.len() == 3_000 {
+                let oldest: Option<chatstats_bus::Submitted> = waiting.pop_front();
+                soon(oldest.expect("there are some")).await.expect("written");
+            }
+            waiting.push_back(submit(&bus, number));
+            if number % 4_000 == 3_500 {
+                proxy.play(trick);
+            }
+        }
+        for one in waiting {
+            soon(one).await.expect("written");
+        }
+        assert_eq!(
+            witness.hear(19_999).await,
+            Vec::from_iter(0..20_000),
+            "{kind:?} {trick:?}"
+        );
+        assert_eq!(witness.gaps, 0);
+        assert_eq!(bus.len(&StreamKey::events()).await.expect("read"), 20_000);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

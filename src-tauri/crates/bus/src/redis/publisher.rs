@@ -36,8 +36,11 @@ pub(super) struct Publisher {
     /// The batch after the one that is under way, if it was full early.
     next: Option<(Vec<Job>, Vec<u8>)>,
     /// Those that are settled, and are told once that next one is on its way.
-    settled: Vec<(Vec<Job>, Vec<Result<StreamId, BusError>>)>,
+    settled: Vec<(Vec<Job>, Outcomes)>,
 }
+
+/// What became of the entries of a batch.
+type Outcomes = Vec<Result<StreamId, BusError>>;
 
 /// What the publisher counts.
 #[derive(Default)]
@@ -302,7 +305,7 @@ impl Publisher {
     }
 
     /// Tells those who submitted a batch, or lets them wait until the next one is on its way, if it is ready to go.
-    fn settle_soon(&mut self, batch: &mut Vec<Job>, outcomes: Vec<Result<StreamId, BusError>>) {
+    fn settle_soon(&mut self, batch: &mut Vec<Job>, outcomes: Outcomes) {
         self.settled.push((std::mem::take(batch), outcomes));
         if self.next.is_none() {
             self.tell();

@@ -19,8 +19,11 @@ const EVENTS: usize = 200_000;
 /// How many commands `redis-benchmark` sends before it waits for the replies: as many as the program writes at once.
 const PIPELINED: usize = 512;
 
+/// XADDs that are timed in one round.
+const TIMED: usize = 100;
+
 /// How often each is measured, by turns.
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 15;
 
 fn main() {
     // `cargo test --benches` passes other arguments, and only wants to see that it builds.
@@ -32,9 +35,17 @@ fn main() {
         for kind in [Kind::Redis, Kind::Valkey] {
             throughput(kind).await;
         }
-        latency().await;
         catching_up().await;
+        latency(Cores::Shared).await;
     });
+    drop(runtime);
+    #[cfg(target_os = "linux")]
+    {
+        // Those that a runtime starts stay where the thread that builds it is.
+        stay_on(OURS);
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        runtime.block_on(latency(Cores::Apart));
+    }
 }
 
 async fn throughput(kind: Kind) {
@@ -98,37 +109,70 @@ fn redis_benchmark(server: &Server) -> f64 {
     rate.parse().expect("a number")
 }
 
-/// One event at a time, beside one follower and beside a thousand.
-async fn latency() {
-    let server = Server::start(Setup::new(Kind::Redis)).await;
+/// Who computes where while XADDs are timed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cores {
+    /// All on all: where there are two, what a thousand followers do with an event delays whoever waits for a core.
+    Shared,
+    /// Redis and the other program on one, we and the followers on another: what is left is what Redis itself takes.
+    #[cfg(target_os = "linux")]
+    Apart,
+}
+
+/// The processor for Redis and the other program, and the one for us.
+#[cfg(target_os = "linux")]
+const THEIRS: usize = 0;
+#[cfg(target_os = "linux")]
+const OURS: usize = 1;
+
+/// One event at a time, beside one follower and beside a thousand, by turns.
+async fn latency(cores: Cores) {
+    let setup = match cores {
+        Cores::Shared => Setup::new(Kind::Redis),
+        #[cfg(target_os = "linux")]
+        Cores::Apart => Setup::new(Kind::Redis).with(["--server_cpulist", &THEIRS.to_string()]),
+    };
+    let server = Server::start(setup).await;
     let bus = open(&server).await;
-    for followers in [1, 1_000] {
-        let mut tasks = Vec::new();
-        for _ in 0..followers {
-            let mut tail = follow(&bus, Start::Now).await;
-            tasks.push(tokio::spawn(async move {
-                loop {
-                    tail.recv().await;
-                }
-            }));
-        }
-        let url = server.url();
-        let other = std::thread::spawn(move || another_program(&url));
-        let micros = tokio::task::spawn_blocking(|| other.join().expect("no panic"));
-        let micros = micros.await.expect("no panic");
-        println!(
-            "XADD beside {followers} followers, by another program: median {:.0} µs",
-            median(micros)
-        );
-        for task in tasks {
-            task.abort();
-        }
+    let (mut beside_one, mut beside_all) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        beside_one.push(median(beside(1, &server, &bus, cores).await));
+        beside_all.push(median(beside(1_000, &server, &bus, cores).await));
     }
+    let (one, all) = (median(beside_one), median(beside_all));
+    println!(
+        "XADD by another program, cores {cores:?}: beside 1 follower {one:.0} µs, beside 1,000 {all:.0} µs; ratio {:.2}",
+        all / one
+    );
+}
+
+async fn beside(followers: usize, server: &Server, bus: &Bus, cores: Cores) -> Vec<f64> {
+    let mut tasks = Vec::new();
+    for _ in 0..followers {
+        let mut tail = follow(bus, Start::Now).await;
+        tasks.push(tokio::spawn(async move {
+            loop {
+                tail.recv().await;
+            }
+        }));
+    }
+    let url = server.url();
+    let other = std::thread::spawn(move || another_program(&url, cores));
+    let micros = tokio::task::spawn_blocking(|| other.join().expect("no panic"));
+    let micros = micros.await.expect("no panic");
+    for task in tasks {
+        task.abort();
+    }
+    micros
 }
 
 /// Publishes an event now and then, on a thread of its own as another program would; answers how long each took, in
 /// microseconds.
-fn another_program(url: &str) -> Vec<f64> {
+fn another_program(url: &str, cores: Cores) -> Vec<f64> {
+    #[cfg(target_os = "linux")]
+    if cores == Cores::Apart {
+        stay_on(THEIRS);
+    }
     let client = redis::Client::open(url).expect("an address");
     let mut conn = client.get_connection().expect("connected");
     let mut xadd = redis::cmd("XADD");
@@ -140,7 +184,15 @@ fn another_program(url: &str) -> Vec<f64> {
         xadd.exec(&mut conn).expect("written");
         began.elapsed().as_secs_f64() * 1e6
     };
-    (0..500).map(timed).collect()
+    (0..TIMED).map(timed).collect()
+}
+
+/// Keeps the thread, and those it starts, on one processor.
+#[cfg(target_os = "linux")]
+fn stay_on(processor: usize) {
+    let mut set = rustix::thread::CpuSet::new();
+    set.set(processor);
+    rustix::thread::sched_setaffinity(None, &set).expect("there is such a processor");
 }
 
 async fn catching_up() {

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chatstats_model::{ChatId, CommitmentState, ConversationId, ListedCommitment, Timestamp};
+use chatstats_model::{ChatId, CommitmentState, ConversationId, ListedCommitment, Run, RunState, Timestamp};
 use chatstats_passes::{CommitmentKind, Commitments as Found, Pass, SettledCommitment, reconcile};
 use chatstats_store::{Lane, NewCommitment, PROMISE, PassVersion, REQUEST, Reader, StoreError, Untold};
 use futures_util::future::join_all;
@@ -26,6 +26,10 @@ const GATHER: Duration = Duration::from_secs(2);
 /// through a large chat, all of it is looked at each time.
 const REST: u32 = 10;
 
+/// How long they wait for runs to end: what a run finds is brought up to date once at its end, and now and then in the
+/// middle of a long one.
+const WHILE_RUNNING: Duration = Duration::from_secs(10);
+
 /// The longest until a commitment is found to be late: clocks are set, and machines sleep.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
@@ -41,6 +45,7 @@ pub(crate) struct Changed {
     chats: Mutex<BTreeSet<ChatId>>,
     rang: Notify,
     decided: Notify,
+    run_ended: Notify,
 }
 
 impl Changed {
@@ -58,6 +63,11 @@ impl Changed {
     /// Lets what the user decided be told, at once.
     pub(crate) fn decided(&self) {
         self.decided.notify_one();
+    }
+
+    /// Lets what a run found be looked at without further ado.
+    pub(crate) fn run_ended(&self) {
+        self.run_ended.notify_one();
     }
 
     fn take(&self) -> BTreeSet<ChatId> {
@@ -88,18 +98,45 @@ pub(crate) async fn keep(inner: Arc<Inner>) {
             }
             () = inner.shutdown.cancelled() => return,
         }
+        if is_running(&inner).await && rest(&inner, WHILE_RUNNING, Waking::RunsEnd).await {
+            return;
+        }
         let began = Instant::now();
         log(renew(&inner, pass).await);
-        let rest = tokio::time::sleep(GATHER.max(began.elapsed() * REST).min(LOOK_EVERY));
-        tokio::pin!(rest);
-        loop {
-            tokio::select! {
-                () = &mut rest => break,
-                () = inner.changed.decided.notified() => log(tell(&inner).await),
-                () = inner.shutdown.cancelled() => return,
-            }
+        let more = (began.elapsed() * REST).min(LOOK_EVERY);
+        if rest(&inner, GATHER, Waking::Nothing).await
+            || rest(&inner, more.saturating_sub(GATHER), Waking::RunsEnd).await
+        {
+            return;
         }
     }
+}
+
+/// What ends a rest early.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Waking {
+    Nothing,
+    RunsEnd,
+}
+
+/// Waits, and lets what the user decides be told meanwhile; answers whether that is all there will be.
+async fn rest(inner: &Inner, time: Duration, waking: Waking) -> bool {
+    let end = tokio::time::sleep(time);
+    tokio::pin!(end);
+    loop {
+        tokio::select! {
+            () = &mut end => return false,
+            () = inner.changed.run_ended.notified(), if waking == Waking::RunsEnd => return false,
+            () = inner.changed.decided.notified() => log(tell(inner).await),
+            () = inner.shutdown.cancelled() => return true,
+        }
+    }
+}
+
+async fn is_running(inner: &Inner) -> bool {
+    let unfinished = inner.store.read(|reader| reader.unfinished_runs()).await;
+    let is_at_it = |run: &Run| matches!(run.state, RunState::Seeding | RunState::Running);
+    unfinished.is_ok_and(|runs| runs.iter().any(|(run, _)| is_at_it(run)))
 }
 
 /// The name under which the database keeps up to which result the commitments are.

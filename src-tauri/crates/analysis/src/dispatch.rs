@@ -53,7 +53,7 @@ pub(crate) struct Dispatcher {
     inner: Arc<Inner>,
     /// The workers, by lane.
     pools: Vec<(TaskLane, usize, Pool)>,
-    outcomes: UnboundedReceiver<Finished>,
+    outcomes: UnboundedReceiver<Vec<Finished>>,
     /// Ended, and not written down yet.
     ended: Vec<Arc<Finished>>,
     /// When workers are looked after next.
@@ -108,8 +108,8 @@ impl Dispatcher {
                 .collect::<Vec<_>>()
         };
         let closed = tokio::task::spawn_blocking(close).await;
-        while let Ok(finished) = self.outcomes.try_recv() {
-            self.ended.push(finished.into());
+        while let Ok(some) = self.outcomes.try_recv() {
+            self.ended.extend(some.into_iter().map(Arc::new));
         }
         let (now, ended, begun_not) = (self.inner.settings.now(), self.ended, closed.unwrap_or_default());
         let written = self.inner.store.write(Lane::Bulk, 0, move |write| {
@@ -132,8 +132,8 @@ impl Dispatcher {
         }
         // First: who computes need not wait for what others have ended.
         let handed_out = self.hand_out().await?;
-        while let Ok(finished) = self.outcomes.try_recv() {
-            self.ended.push(finished.into());
+        while let Ok(some) = self.outcomes.try_recv() {
+            self.ended.extend(some.into_iter().map(Arc::new));
         }
         if !self.ended.is_empty() {
             self.gather().await;
@@ -152,8 +152,8 @@ impl Dispatcher {
         tokio::select! {
             () = self.inner.shutdown.cancelled() => {}
             () = self.inner.wake.notified() => {}
-            finished = self.outcomes.recv() => {
-                self.ended.extend(finished.map(Arc::new));
+            some = self.outcomes.recv() => {
+                self.ended.extend(some.into_iter().flatten().map(Arc::new));
             }
             () = tokio::time::sleep(due) => self.take_back().await?,
             () = tokio::time::sleep_until(look_at), if is_watched => {}
@@ -171,7 +171,7 @@ impl Dispatcher {
         let until = Instant::now() + GATHER;
         while self.ended.len() < SETTLED_AT_ONCE.min(self.ended.len() + self.out()) {
             match tokio::time::timeout_at(until, self.outcomes.recv()).await {
-                Ok(Some(finished)) => self.ended.push(finished.into()),
+                Ok(Some(some)) => self.ended.extend(some.into_iter().map(Arc::new)),
                 Ok(None) | Err(_) => break,
             }
         }

@@ -13,11 +13,11 @@ use tokio::sync::{mpsc, oneshot};
 const HANGING_MAX: usize = 8;
 
 /// How much work is handed out ahead: for so long nobody need wait for the writer, and what is more important does.
-const AHEAD: Duration = Duration::from_millis(100);
+const AHEAD: Duration = Duration::from_millis(200);
 
 /// How many tasks that is for each worker, at least and at most, and as long as nobody knows how long they take.
 const AHEAD_MIN: u64 = 4;
-const AHEAD_MAX: u64 = 512;
+const AHEAD_MAX: u64 = 1_024;
 const AHEAD_FIRST: u64 = 32;
 
 /// A new time counts for one in so many of those that tell how long a task takes.
@@ -25,10 +25,10 @@ const TIMES_COUNTED: u64 = 16;
 
 /// How much work a worker takes at a time: so little talk is there between threads, and so long may an ending wait to be
 /// told of.
-const TOGETHER: Duration = Duration::from_millis(4);
+const TOGETHER: Duration = Duration::from_millis(8);
 
 /// How many tasks that is at most.
-const TOGETHER_MAX: u64 = 32;
+const TOGETHER_MAX: u64 = 64;
 
 /// What a worker does with tasks: everything but the bookkeeping.
 pub(crate) trait Job {
@@ -80,7 +80,7 @@ struct Shared {
     /// How long a task takes, in nanoseconds, about; 0 while nobody knows.
     took_ns: AtomicU64,
     arrived: Condvar,
-    finished: mpsc::UnboundedSender<Finished>,
+    finished: mpsc::UnboundedSender<Vec<Finished>>,
 }
 
 #[derive(Default)]
@@ -94,7 +94,7 @@ impl Pool {
     pub(crate) fn start(
         workers: usize,
         jobs: Jobs,
-        finished: mpsc::UnboundedSender<Finished>,
+        finished: mpsc::UnboundedSender<Vec<Finished>>,
     ) -> std::io::Result<Self> {
         let mut pool = Self {
             shared: Arc::new(Shared {
@@ -277,12 +277,10 @@ impl Shared {
 
     /// Tells how tasks ended; false if nobody hears any more.
     fn tell(&self, ended: Vec<Finished>) -> bool {
-        let count = ended.len();
-        let heard = ended
-            .into_iter()
-            .all(|finished| self.finished.send(finished).is_ok());
-        self.out.fetch_sub(count, Ordering::Relaxed);
-        heard
+        // Before: whoever hears wakes up at once, takes the processor, and waits for what is out.
+        self.out.fetch_sub(ended.len(), Ordering::Relaxed);
+        // Together, for the same reason.
+        ended.is_empty() || self.finished.send(ended).is_ok()
     }
 }
 

@@ -80,6 +80,7 @@ pub(crate) async fn end_if_over(inner: &Inner, id: RunId, is_recovery: bool) -> 
         inner.voice.run_complete(&run, inner.settings.now()).await;
     }
     tracing::info!(run.id = %id, success = run.success, failed = run.failed, "a run has ended");
+    inner.changed.run_ended();
     inner.announced(id, Announced::Complete).await
 }
 

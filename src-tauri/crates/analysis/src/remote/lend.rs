@@ -49,7 +49,7 @@ const READ_AT_ONCE: usize = 8;
 const MARK: &str = "answers_read_to";
 
 /// Lends until shutdown; does nothing where the bus is not Redis.
-pub(crate) async fn lend(inner: Arc<Inner>, finished: UnboundedSender<Finished>) {
+pub(crate) async fn lend(inner: Arc<Inner>, finished: UnboundedSender<Vec<Finished>>) {
     let Ok(Some(queue)) = tasks_queue(&inner.bus) else {
         return;
     };
@@ -84,7 +84,7 @@ struct Lender<'a> {
     inner: &'a Arc<Inner>,
     queue: &'a WorkQueue,
     answers: &'a Arrived,
-    finished: &'a UnboundedSender<Finished>,
+    finished: &'a UnboundedSender<Vec<Finished>>,
     /// How many there are.
     workers: usize,
     /// How many tasks are in the queue and not answered, as far as is known.
@@ -198,7 +198,7 @@ enum Way {
 async fn send(
     inner: &Inner,
     claimed: Vec<Claimed>,
-    finished: &UnboundedSender<Finished>,
+    finished: &UnboundedSender<Vec<Finished>>,
 ) -> Result<usize, LendError> {
     let (mut sent, mut waiting) = (0, Vec::new());
     let mut back = Vec::new();
@@ -234,7 +234,7 @@ async fn send(
                 Way::Gone => Finished::completed(task.id, task.attempt),
             };
             // Only at shutdown does nobody hear: its lease is of no start, and runs out.
-            let _nobody_hears = finished.send(ended);
+            let _nobody_hears = finished.send(vec![ended]);
         }
     }
     for (task, submitted) in waiting {
@@ -337,7 +337,7 @@ async fn take_back_lost(
 }
 
 /// Reads answers for ever, from when there is anybody who may give some.
-async fn collect(inner: &Inner, finished: &UnboundedSender<Finished>, answers: &Arrived) {
+async fn collect(inner: &Inner, finished: &UnboundedSender<Vec<Finished>>, answers: &Arrived) {
     answers.expected.notified().await;
     loop {
         if let Err(error) = follow(inner, finished, answers).await {
@@ -349,7 +349,7 @@ async fn collect(inner: &Inner, finished: &UnboundedSender<Finished>, answers: &
 
 async fn follow(
     inner: &Inner,
-    finished: &UnboundedSender<Finished>,
+    finished: &UnboundedSender<Vec<Finished>>,
     answers: &Arrived,
 ) -> Result<(), LendError> {
     let mark = inner.store.read(|reader| reader.mark(MARK)).await?;
@@ -371,6 +371,7 @@ async fn follow(
             items.push(item);
         }
         let mut last = None;
+        let mut some = Vec::with_capacity(items.len());
         for item in items {
             let Item::Entry(entry) = item else {
                 continue; // What is missing comes back by its lease.
@@ -380,11 +381,13 @@ async fn follow(
                 tracing::warn!(entry = %entry.id, "an answer cannot be read; it is passed over");
                 continue;
             };
-            if finished.send(ended).is_err() {
-                return Ok(());
-            }
-            answers.count.fetch_add(1, Ordering::Relaxed);
+            some.push(ended);
         }
+        let count = some.len();
+        if finished.send(some).is_err() {
+            return Ok(());
+        }
+        answers.count.fetch_add(count, Ordering::Relaxed);
         answers.came.notify_one();
         if let Some(settled) = last.and_then(|last| place.passed(last)) {
             inner

@@ -70,6 +70,8 @@ fn other_processes(options: &Options, dir: &Path) -> Result<f64> {
 
 /// Seconds from the first result of a run to its end: how long it takes until workers are noticed is not measured.
 fn run_s(program: &Program) -> Result<f64> {
+    // What an earlier run left to be done is not this one's.
+    program.until_idle()?;
     let run = program.start_run()?;
     let done = |row: &serde_json::Value| row["success"].as_u64().context("a run");
     let begun = done(&program.run(&run)?)?;

@@ -384,7 +384,7 @@ async fn follow(
             some.push(ended);
         }
         let count = some.len();
-        if finished.send(some).is_err() {
+        if count > 0 && finished.send(some).is_err() {
             return Ok(());
         }
         answers.count.fetch_add(count, Ordering::Relaxed);

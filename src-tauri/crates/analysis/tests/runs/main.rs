@@ -9,10 +9,12 @@
 //! - `alike`: what they find is what is found here, to the letter; and what is said to those of another version
 //! - `sealed`: a conversation that is sealed is analysed
 //! - `live`: one that is open is analysed while it grows
+//! - `commitments`: what a run finds of them, and when that is told
 //! - `switches`: passes switched off and on
 
 mod alike;
 mod chance;
+mod commitments;
 mod control;
 mod failures;
 mod live;

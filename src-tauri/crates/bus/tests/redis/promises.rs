@@ -2,7 +2,7 @@
 
 use chatstats_bus::{Bus, RedisSettings, Settings};
 
-use crate::contract::Engine;
+use crate::contract::{Engine, fill, key};
 use crate::servers::{Kind, Server, Setup};
 
 /// A bus on a server.
@@ -47,3 +47,17 @@ macro_rules! on {
 
 on!(redis, Redis);
 on!(valkey, Valkey);
+
+/// Where an entry is a node of its own, Redis cuts a hundred at once at most: fewer than a batch adds.
+#[tokio::test]
+async fn a_stream_is_kept_short_also_where_redis_cuts_little_at_once() {
+    const KEPT: u64 = 1_000;
+    /// Entries from one cut to the next.
+    const ADDED: u64 = 64;
+    let nodes = Setup::new(Kind::Redis).with(["--stream-node-max-entries", "1"]);
+    let server = Server::start(nodes).await;
+    let bus = open(&server, KEPT).await;
+    fill(&bus, 0..20_000).await;
+    let length = bus.len(&key()).await.expect("read");
+    assert!((KEPT..KEPT + ADDED).contains(&length), "{length}");
+}

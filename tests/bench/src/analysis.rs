@@ -52,12 +52,7 @@ pub(crate) fn measure(options: &Options, report: &mut Report) -> Result<()> {
     }
     let messages = count * MESSAGES_EACH;
     let name = |what: &str| format!("{what}, {messages} messages in {count} conversations");
-    report.add(
-        name("passes in a bare loop"),
-        median(&mut bare),
-        "s",
-        Goal::None,
-    );
+    report.add(name("passes in a bare loop"), median(&mut bare), "s", Goal::None);
     let longest_s = 60.0 * messages as f64 / 1e6;
     report.add(name("run"), median(&mut run), "s", Goal::AtMost(longest_s));
     report.add(
@@ -193,11 +188,7 @@ pub(crate) fn fill(store: &Store, conversations: usize, messages_each: usize) ->
     Ok(())
 }
 
-fn put(
-    write: &mut Write<'_>,
-    n: usize,
-    messages_each: usize,
-) -> Result<ConversationId, StoreError> {
+fn put(write: &mut Write<'_>, n: usize, messages_each: usize) -> Result<ConversationId, StoreError> {
     let conversation = n / messages_each;
     let chat = write.chat("bench", &format!("{}", conversation % CHATS), None)?;
     let sent = conversation as i64 * 86_400 / 10 + (n % messages_each) as i64 * 40;

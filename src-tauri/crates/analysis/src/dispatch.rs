@@ -7,11 +7,11 @@ use std::time::Duration;
 use chatstats_model::{RunId, TaskId, Timestamp};
 use chatstats_passes::Pass;
 use chatstats_store::{Claimed, Ending, Finished, Lane, Reader, Settled, StoreError, TaskLane};
-use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::time::Instant;
 
 use crate::analysis::{Inner, lanes};
 use crate::backoff;
+use crate::endings::{Endings, endings};
 use crate::execute::{Again, Outcome, Work, execute};
 use crate::pool::{Job, Jobs, Pool};
 use crate::remote;
@@ -53,7 +53,7 @@ pub(crate) struct Dispatcher {
     inner: Arc<Inner>,
     /// The workers, by lane.
     pools: Vec<(TaskLane, usize, Pool)>,
-    outcomes: UnboundedReceiver<Vec<Finished>>,
+    outcomes: Endings,
     /// Ended, and not written down yet.
     ended: Vec<Arc<Finished>>,
     /// When workers are looked after next.
@@ -62,14 +62,14 @@ pub(crate) struct Dispatcher {
 
 impl Dispatcher {
     pub(crate) fn new(inner: Arc<Inner>) -> std::io::Result<Self> {
-        let (finished, outcomes) = mpsc::unbounded_channel();
+        let (teller, outcomes) = endings(SETTLED_AT_ONCE);
         let mut pools = Vec::new();
         for lane in lanes(inner.switches.available()) {
             let workers = inner.settings.workers_of(lane);
-            let pool = Pool::start(workers, jobs(inner.clone(), lane), finished.clone())?;
+            let pool = Pool::start(workers, jobs(inner.clone(), lane), teller.clone())?;
             pools.push((lane, workers, pool));
         }
-        inner.tasks.spawn(remote::lend(inner.clone(), finished));
+        inner.tasks.spawn(remote::lend(inner.clone(), teller));
         Ok(Self {
             inner,
             pools,
@@ -108,9 +108,7 @@ impl Dispatcher {
                 .collect::<Vec<_>>()
         };
         let closed = tokio::task::spawn_blocking(close).await;
-        while let Ok(some) = self.outcomes.try_recv() {
-            self.ended.extend(some.into_iter().map(Arc::new));
-        }
+        self.ended.extend(self.outcomes.take().map(Arc::new));
         let (now, ended, begun_not) = (self.inner.settings.now(), self.ended, closed.unwrap_or_default());
         let written = self.inner.store.write(Lane::Bulk, 0, move |write| {
             let settled = write.finish_tasks(&ended, now)?;
@@ -118,7 +116,7 @@ impl Dispatcher {
             Ok(settled)
         });
         match written.await {
-            Ok(settled) => settled.iter().for_each(|one| self.inner.voice.task(one)),
+            Ok(settled) => self.inner.voice.tasks(&settled),
             // Their leases are of this start: the next takes them back.
             Err(error) => tracing::warn!(%error, "tasks could not be put back"),
         }
@@ -132,9 +130,7 @@ impl Dispatcher {
         }
         // First: who computes need not wait for what others have ended.
         let handed_out = self.hand_out().await?;
-        while let Ok(some) = self.outcomes.try_recv() {
-            self.ended.extend(some.into_iter().map(Arc::new));
-        }
+        self.ended.extend(self.outcomes.take().map(Arc::new));
         if !self.ended.is_empty() {
             self.gather().await;
             return self.settle().await;
@@ -152,9 +148,7 @@ impl Dispatcher {
         tokio::select! {
             () = self.inner.shutdown.cancelled() => {}
             () = self.inner.wake.notified() => {}
-            some = self.outcomes.recv() => {
-                self.ended.extend(some.into_iter().flatten().map(Arc::new));
-            }
+            some = self.outcomes.some() => self.ended.extend(some.into_iter().map(Arc::new)),
             () = tokio::time::sleep(due) => self.take_back().await?,
             () = tokio::time::sleep_until(look_at), if is_watched => {}
         }
@@ -169,11 +163,13 @@ impl Dispatcher {
     /// A few more endings, if they come soon: one step of the writer for all of them.
     async fn gather(&mut self) {
         let until = Instant::now() + GATHER;
-        while self.ended.len() < SETTLED_AT_ONCE.min(self.ended.len() + self.out()) {
-            match tokio::time::timeout_at(until, self.outcomes.recv()).await {
-                Ok(Some(some)) => self.ended.extend(some.into_iter().map(Arc::new)),
-                Ok(None) | Err(_) => break,
+        while self.ended.len() < SETTLED_AT_ONCE && self.out() > 0 {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
             }
+            self.outcomes.gather(left).await;
+            self.ended.extend(self.outcomes.take().map(Arc::new));
         }
     }
 
@@ -287,9 +283,7 @@ fn given_up(inner: &Inner, task: &Claimed) -> Finished {
 
 /// Tells how tasks ended, and of the runs that go on or end with them.
 pub(crate) async fn tell(inner: &Arc<Inner>, settled: &[Settled]) -> Result<(), StoreError> {
-    for one in settled {
-        inner.voice.task(one);
-    }
+    inner.voice.tasks(settled);
     inner.counted(settled);
     let runs: HashSet<RunId> = settled.iter().filter_map(|one| one.run_id).collect();
     for id in runs {

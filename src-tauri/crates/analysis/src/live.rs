@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use crate::analysis::Inner;
 use crate::execute::{Outcome, Work, execute, in_order};
-use crate::{pool, requests};
+use crate::{requests, scheduling};
 
 /// How long a chat must be quiet: whoever writes three lines in a row is looked at once.
 const QUIET: Duration = Duration::from_secs(1);
@@ -249,7 +249,7 @@ async fn compute(
     let started = std::thread::Builder::new()
         .name("analyse-live".into())
         .spawn(move || {
-            pool::go_last();
+            scheduling::go_last();
             drop(reply.send(execute(&work, &passes, &zone)));
         });
     if let Err(error) = started {

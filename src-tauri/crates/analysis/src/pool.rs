@@ -7,7 +7,10 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use chatstats_store::{Claimed, Finished, StoreError};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
+
+use crate::endings::Teller;
+use crate::scheduling::{Home, go_last};
 
 /// Threads that hang at a time, at most: each may use a processor for ever. Beyond that none is replaced until one ends.
 const HANGING_MAX: usize = 8;
@@ -47,6 +50,8 @@ pub(crate) struct Pool {
     shared: Arc<Shared>,
     threads: Vec<Worker>,
     workers: usize,
+    /// Threads that were ever started.
+    started: usize,
 }
 
 struct Worker {
@@ -80,7 +85,7 @@ struct Shared {
     /// How long a task takes, in nanoseconds, about; 0 while nobody knows.
     took_ns: AtomicU64,
     arrived: Condvar,
-    finished: mpsc::UnboundedSender<Vec<Finished>>,
+    teller: Teller,
 }
 
 #[derive(Default)]
@@ -90,12 +95,8 @@ struct Queue {
 }
 
 impl Pool {
-    /// Starts `workers` threads; what they finish goes to `finished`.
-    pub(crate) fn start(
-        workers: usize,
-        jobs: Jobs,
-        finished: mpsc::UnboundedSender<Vec<Finished>>,
-    ) -> std::io::Result<Self> {
+    /// Starts `workers` threads; what they finish goes to `teller`.
+    pub(crate) fn start(workers: usize, jobs: Jobs, teller: Teller) -> std::io::Result<Self> {
         let mut pool = Self {
             shared: Arc::new(Shared {
                 jobs,
@@ -105,10 +106,11 @@ impl Pool {
                 hanging: AtomicUsize::new(0),
                 took_ns: AtomicU64::new(0),
                 arrived: Condvar::new(),
-                finished,
+                teller,
             }),
             threads: Vec::new(),
             workers,
+            started: 0,
         };
         for _ in 0..workers {
             pool.add()?;
@@ -221,10 +223,11 @@ impl Pool {
 
     fn add(&mut self) -> std::io::Result<()> {
         let slot = Arc::new(Slot::default());
-        let (shared, own) = (self.shared.clone(), slot.clone());
+        let (shared, own, number) = (self.shared.clone(), slot.clone(), self.started);
         let thread = std::thread::Builder::new()
             .name("analyse".into())
-            .spawn(move || work(&shared, &own))?;
+            .spawn(move || work(&shared, &own, number))?;
+        self.started += 1;
         self.threads.push(Worker { thread, slot });
         Ok(())
     }
@@ -278,9 +281,9 @@ impl Shared {
     /// Tells how tasks ended; false if nobody hears any more.
     fn tell(&self, ended: Vec<Finished>) -> bool {
         // Before: whoever hears wakes up at once, takes the processor, and waits for what is out.
-        self.out.fetch_sub(ended.len(), Ordering::Relaxed);
-        // Together, for the same reason.
-        ended.is_empty() || self.finished.send(ended).is_ok()
+        let were_out = self.out.fetch_sub(ended.len(), Ordering::Relaxed);
+        let is_last = were_out == ended.len();
+        self.teller.tell(ended, is_last)
     }
 }
 
@@ -290,8 +293,9 @@ impl Slot {
     }
 }
 
-fn work(shared: &Shared, slot: &Slot) {
+fn work(shared: &Shared, slot: &Slot, number: usize) {
     go_last();
+    let mut home = Home::of(number, shared.workers);
     let mut job = (shared.jobs)();
     while let Some(mut tasks) = shared.next() {
         job.expect(tasks.make_contiguous());
@@ -307,8 +311,9 @@ fn work(shared: &Shared, slot: &Slot) {
             in_hand.task = Some((task, began));
             drop(in_hand);
             let finished = job.one(&task);
-            let took = began.elapsed();
-            shared.took(took);
+            let now = Instant::now();
+            shared.took(now.duration_since(began));
+            home.look(now);
             let mut in_hand = slot.lock();
             in_hand.task = None;
             if in_hand.is_given_up {
@@ -345,21 +350,4 @@ pub(crate) async fn apart<T: Send + 'static>(
     });
     started.map_err(|error| StoreError::Unavailable(error.to_string()))?;
     answer.await.unwrap_or(Err(StoreError::Panicked))
-}
-
-/// Lets everybody else go first: analysis never makes a message or the window wait.
-pub(crate) fn go_last() {
-    #[cfg(target_os = "linux")]
-    {
-        use thread_priority::unix::{
-            NormalThreadSchedulePolicy, ThreadSchedulePolicy, set_thread_priority_and_policy,
-            thread_native_id,
-        };
-        // Not by niceness alone: whoever wakes up waits for a nice thread's turn to end, which is milliseconds, and takes
-        // the processor from an idle one at once (sched(7), "SCHED_IDLE"). If it is refused, analysis is no more polite
-        // than the rest: no reason to stop.
-        let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
-        let lowest = thread_priority::ThreadPriority::Min;
-        let _refused = set_thread_priority_and_policy(thread_native_id(), lowest, idle);
-    }
 }

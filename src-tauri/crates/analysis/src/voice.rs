@@ -121,43 +121,20 @@ impl Voice {
 
     /// What became of tasks.
     pub(crate) fn tasks(&self, settled: &[Settled]) {
-        settled.iter().for_each(|one| self.task(one));
-    }
-
-    /// What became of a task.
-    pub(crate) fn task(&self, settled: &Settled) {
-        let id = settled.id;
-        let (event_type, data) = match settled.state {
-            TaskState::Completed => (
-                "completed",
-                json!({ "task_id": id, "message": "Analysed", "result": { "conversation_id": settled.conversation_id } }),
-            ),
-            TaskState::Failed | TaskState::Dead => (
-                "failed",
-                json!({ "task_id": id, "error": settled.error, "permanent": settled.state == TaskState::Failed }),
-            ),
-            TaskState::Retrying => (
-                "retry",
-                json!({
-                    "task_id": id,
-                    "error": settled.error,
-                    "retry_count": settled.attempt,
-                    "max_retries": ATTEMPTS_MAX - 1,
-                }),
-            ),
-            TaskState::Queued | TaskState::Running | TaskState::Cancelled => (
-                "status",
-                json!({ "task_id": id, "status": settled.state, "error": settled.error }),
-            ),
-        };
-        self.say(&format!("task:{id}"), event_type, data);
-        if matches!(
-            settled.state,
-            TaskState::Completed | TaskState::Failed | TaskState::Dead
-        ) {
-            let data = json!({ "conversation_id": settled.conversation_id, "status": settled.state });
-            self.say(&format!("chat:{}", settled.chat_id), "analysis_completed", data);
+        let mut told = Vec::with_capacity(2 * settled.len());
+        for one in settled {
+            told.push(about_task(one));
+            told.extend(about_chat(one));
         }
+        let events = told
+            .iter()
+            .map(|(scope, event_type, data)| (scope.as_str(), *event_type, data));
+        self.said(
+            self.bus
+                .submit_all(events)
+                .map(drop)
+                .map_err(|(said, error)| (told.len() - said, error)),
+        );
     }
 
     /// Tells that what live passes find in an open conversation is there, up to its last message.
@@ -168,8 +145,14 @@ impl Voice {
 
     /// Tells, if it can be told now; what tells how far something is need not be told for ever.
     pub(crate) fn say(&self, scope: &str, event_type: &str, data: Value) {
-        match self.bus.submit(scope, event_type, &object(data)) {
-            Ok(_written_later) => {
+        let submitted = self.bus.submit(scope, event_type, &object(data));
+        self.said(submitted.map(drop).map_err(|error| (1, error)));
+    }
+
+    /// Notes whether all was told, or how many events were not.
+    fn said(&self, submitted: Result<(), (usize, BusError)>) {
+        match submitted {
+            Ok(()) => {
                 let unsaid = self.unsaid.swap(0, Ordering::Relaxed);
                 if unsaid > 0 {
                     tracing::warn!(
@@ -178,8 +161,8 @@ impl Voice {
                     );
                 }
             }
-            Err(error) => {
-                if self.unsaid.fetch_add(1, Ordering::Relaxed) == 0 {
+            Err((count, error)) => {
+                if self.unsaid.fetch_add(count as u64, Ordering::Relaxed) == 0 {
                     tracing::warn!(%error, "events of tasks are not published for now; the rows have it all");
                 }
             }
@@ -234,6 +217,51 @@ impl Voice {
             }
         }
     }
+}
+
+/// An event: its scope, its type and its fields.
+type Event = (String, &'static str, Map<String, Value>);
+
+/// What is told of a task to those who follow it.
+fn about_task(settled: &Settled) -> Event {
+    let id = settled.id;
+    let (event_type, data) = match settled.state {
+        TaskState::Completed => (
+            "completed",
+            json!({ "task_id": id, "message": "Analysed", "result": { "conversation_id": settled.conversation_id } }),
+        ),
+        TaskState::Failed | TaskState::Dead => (
+            "failed",
+            json!({ "task_id": id, "error": settled.error, "permanent": settled.state == TaskState::Failed }),
+        ),
+        TaskState::Retrying => (
+            "retry",
+            json!({
+                "task_id": id,
+                "error": settled.error,
+                "retry_count": settled.attempt,
+                "max_retries": ATTEMPTS_MAX - 1,
+            }),
+        ),
+        TaskState::Queued | TaskState::Running | TaskState::Cancelled => (
+            "status",
+            json!({ "task_id": id, "status": settled.state, "error": settled.error }),
+        ),
+    };
+    (format!("task:{id}"), event_type, object(data))
+}
+
+/// What is told of a task that has ended to those who follow its chat.
+fn about_chat(settled: &Settled) -> Option<Event> {
+    let is_over = matches!(
+        settled.state,
+        TaskState::Completed | TaskState::Failed | TaskState::Dead
+    );
+    let data = json!({ "conversation_id": settled.conversation_id, "status": settled.state });
+    is_over.then(|| {
+        let scope = format!("chat:{}", settled.chat_id);
+        (scope, "analysis_completed", object(data))
+    })
 }
 
 fn scope(run: &Run) -> &'static str {

@@ -95,12 +95,7 @@ impl Bus {
         };
         let all: Result<Vec<_>, _> = events.into_iter().map(fields).collect();
         let all = all.map_err(|error| (0, error.into()))?;
-        let mut submitted = Vec::with_capacity(all.len());
-        for fields in all {
-            let taken = self.add(&self.0.events, NewId::Auto, fields);
-            submitted.push(taken.map_err(|error| (submitted.len(), error))?);
-        }
-        Ok(submitted)
+        self.0.engine.submit_all(&self.0.events, all)
     }
 
     /// As [`submit`](Self::submit), and waits until it is written.

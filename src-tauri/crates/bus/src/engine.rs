@@ -96,6 +96,15 @@ impl Engine {
         either!(self, engine => engine.submit(key, id, fields))
     }
 
+    /// The same for several of one stream. Answers how many were taken where one is refused.
+    pub(crate) fn submit_all(
+        &self,
+        key: &StreamKey,
+        all: Vec<Fields>,
+    ) -> Result<Vec<Submitted>, (usize, BusError)> {
+        either!(self, engine => engine.submit_all(key, all))
+    }
+
     /// Reads a page, of at most [`PAGE_BYTES`] except that a larger entry comes alone.
     pub(crate) fn range(&self, key: &StreamKey, range: Range) -> Reading<Page> {
         either!(self, engine => engine.range(key, range))

@@ -13,7 +13,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::task::{Came, LentAnswer, LentTask, Try, VERSION, fields, read};
 use crate::execute::{Again, Outcome, execute};
-use crate::pool::go_last;
+use crate::scheduling::go_last;
 
 /// A new time counts for one in so many of those that tell how long a task takes.
 const TIMES_COUNTED: u32 = 8;

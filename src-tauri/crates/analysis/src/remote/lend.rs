@@ -9,7 +9,6 @@ use chatstats_bus::{
 };
 use chatstats_store::{Claimed, Finished, Lane, PassVersion, Reader, StoreError, TaskLane};
 use tokio::sync::Notify;
-use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
 use super::pack::Packed;
@@ -17,6 +16,7 @@ use super::task::{Came, LentAnswer, LentTask, Try, VERSION, fields, read};
 use super::{ANSWERS, TASKS, tasks_queue};
 use crate::analysis::{Inner, lanes};
 use crate::dispatch;
+use crate::endings::Teller;
 use crate::execute::Again;
 use crate::requests;
 
@@ -49,7 +49,7 @@ const READ_AT_ONCE: usize = 8;
 const MARK: &str = "answers_read_to";
 
 /// Lends until shutdown; does nothing where the bus is not Redis.
-pub(crate) async fn lend(inner: Arc<Inner>, finished: UnboundedSender<Vec<Finished>>) {
+pub(crate) async fn lend(inner: Arc<Inner>, teller: Teller) {
     let Ok(Some(queue)) = tasks_queue(&inner.bus) else {
         return;
     };
@@ -58,14 +58,14 @@ pub(crate) async fn lend(inner: Arc<Inner>, finished: UnboundedSender<Vec<Finish
         inner: &inner,
         queue: &queue,
         answers: &answers,
-        finished: &finished,
+        teller: &teller,
         workers: 0,
         out: 0,
         empty_since: None,
     };
     tokio::select! {
         () = lender.lend() => {}
-        () = collect(&inner, &finished, &answers) => {}
+        () = collect(&inner, &teller, &answers) => {}
         () = inner.shutdown.cancelled() => {}
     }
 }
@@ -84,7 +84,7 @@ struct Lender<'a> {
     inner: &'a Arc<Inner>,
     queue: &'a WorkQueue,
     answers: &'a Arrived,
-    finished: &'a UnboundedSender<Vec<Finished>>,
+    teller: &'a Teller,
     /// How many there are.
     workers: usize,
     /// How many tasks are in the queue and not answered, as far as is known.
@@ -175,7 +175,7 @@ impl Lender<'_> {
             write.claim_tasks(lane, LENT, room, until, now)
         });
         let claimed = claimed.await?;
-        let sent = send(inner, claimed, self.finished).await?;
+        let sent = send(inner, claimed, self.teller).await?;
         self.out += sent;
         if sent > 0 {
             self.empty_since = None;
@@ -195,11 +195,7 @@ enum Way {
 }
 
 /// Sends tasks out, and answers how many; what cannot be sent is put back.
-async fn send(
-    inner: &Inner,
-    claimed: Vec<Claimed>,
-    finished: &UnboundedSender<Vec<Finished>>,
-) -> Result<usize, LendError> {
+async fn send(inner: &Inner, claimed: Vec<Claimed>, teller: &Teller) -> Result<usize, LendError> {
     let (mut sent, mut waiting) = (0, Vec::new());
     let mut back = Vec::new();
     let mut problem = None;
@@ -234,7 +230,7 @@ async fn send(
                 Way::Gone => Finished::completed(task.id, task.attempt),
             };
             // Only at shutdown does nobody hear: its lease is of no start, and runs out.
-            let _nobody_hears = finished.send(vec![ended]);
+            let _nobody_hears = teller.tell(vec![ended], true);
         }
     }
     for (task, submitted) in waiting {
@@ -337,21 +333,17 @@ async fn take_back_lost(
 }
 
 /// Reads answers for ever, from when there is anybody who may give some.
-async fn collect(inner: &Inner, finished: &UnboundedSender<Vec<Finished>>, answers: &Arrived) {
+async fn collect(inner: &Inner, teller: &Teller, answers: &Arrived) {
     answers.expected.notified().await;
     loop {
-        if let Err(error) = follow(inner, finished, answers).await {
+        if let Err(error) = follow(inner, teller, answers).await {
             tracing::debug!(%error, "answers of workers cannot be read for now");
         }
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-async fn follow(
-    inner: &Inner,
-    finished: &UnboundedSender<Vec<Finished>>,
-    answers: &Arrived,
-) -> Result<(), LendError> {
+async fn follow(inner: &Inner, teller: &Teller, answers: &Arrived) -> Result<(), LendError> {
     let mark = inner.store.read(|reader| reader.mark(MARK)).await?;
     let start = mark
         .and_then(|mark| mark.parse().ok())
@@ -384,7 +376,7 @@ async fn follow(
             some.push(ended);
         }
         let count = some.len();
-        if count > 0 && finished.send(some).is_err() {
+        if !teller.tell(some, true) {
             return Ok(());
         }
         answers.count.fetch_add(count, Ordering::Relaxed);

@@ -73,6 +73,14 @@ impl Embedded {
         self.writer.add(key, id, fields)
     }
 
+    pub(crate) fn submit_all(
+        &self,
+        key: &StreamKey,
+        all: Vec<Fields>,
+    ) -> Result<Vec<Submitted>, (usize, BusError)> {
+        self.writer.add_all(key, all)
+    }
+
     pub(crate) fn range(&self, key: &StreamKey, range: Range) -> Reading<Page> {
         match lock(&self.streams).range(key, range) {
             Found::Page(page) => Box::pin(std::future::ready(Ok(page))),

@@ -62,24 +62,28 @@ struct Waiting {
 
 impl Queue {
     pub(super) fn push(&self, job: Job) -> Result<(), BusError> {
+        self.push_all([job]).map_err(|(_, error)| error)
+    }
+
+    /// Several in a row, which the thread finds together: woken for the first, it would take the processor and write that
+    /// one alone. Answers how many were taken where there is no room for one.
+    pub(super) fn push_all(&self, jobs: impl IntoIterator<Item = Job>) -> Result<(), (usize, BusError)> {
         let mut waiting = self.lock();
-        if waiting.is_closed {
-            return Err(BusError::Closed);
+        let mut taken = 0;
+        let mut pushed = Ok(());
+        for job in jobs {
+            pushed = waiting.push(job);
+            if pushed.is_err() {
+                break;
+            }
+            taken += 1;
         }
-        let bytes = waiting.bytes + job.cost_bytes();
-        if bytes > QUEUED_BYTES_MAX {
-            return Err(BusError::Full {
-                waiting: waiting.jobs.len(),
-            });
-        }
-        waiting.bytes = bytes;
-        waiting.jobs.push_back(job);
-        let was_asleep = std::mem::take(&mut waiting.is_asleep);
+        let was_asleep = taken > 0 && std::mem::take(&mut waiting.is_asleep);
         drop(waiting);
         if was_asleep {
             self.arrived.notify_one();
         }
-        Ok(())
+        pushed.map_err(|error| (taken, error))
     }
 
     /// How many wait.
@@ -134,6 +138,21 @@ impl Job {
 }
 
 impl Waiting {
+    fn push(&mut self, job: Job) -> Result<(), BusError> {
+        if self.is_closed {
+            return Err(BusError::Closed);
+        }
+        let bytes = self.bytes + job.cost_bytes();
+        if bytes > QUEUED_BYTES_MAX {
+            return Err(BusError::Full {
+                waiting: self.jobs.len(),
+            });
+        }
+        self.bytes = bytes;
+        self.jobs.push_back(job);
+        Ok(())
+    }
+
     /// The first, and what waits behind it.
     fn group(&mut self, first: Add) -> Vec<Add> {
         let mut bytes = 0;

@@ -89,6 +89,27 @@ impl Writer {
         Ok(submitted)
     }
 
+    /// Answers how many were taken where there is no room for one.
+    pub(super) fn add_all(
+        &self,
+        key: &StreamKey,
+        all: Vec<Fields>,
+    ) -> Result<Vec<Submitted>, (usize, BusError)> {
+        let mut submitted = Vec::with_capacity(all.len());
+        let adds = all.into_iter().map(|fields| {
+            let (reply, one) = Submitted::new();
+            submitted.push(one);
+            Job::Add(Add {
+                key: key.clone(),
+                id: NewId::Auto,
+                fields,
+                reply,
+            })
+        });
+        self.shared.queue.push_all(adds)?;
+        Ok(submitted)
+    }
+
     pub(super) fn trim(&self, key: &StreamKey, trim: Trim) -> Reading<u64> {
         let (reply, answer) = oneshot::channel();
         let pushed = self.shared.queue.push(Job::Trim(key.clone(), trim, reply));

@@ -106,6 +106,19 @@ impl Redis {
         self.queue.submit(key, id, fields)
     }
 
+    pub(crate) fn submit_all(
+        &self,
+        key: &StreamKey,
+        all: Vec<Fields>,
+    ) -> Result<Vec<Submitted>, (usize, BusError)> {
+        let mut submitted = Vec::with_capacity(all.len());
+        for fields in all {
+            let taken = self.submit(key, NewId::Auto, fields);
+            submitted.push(taken.map_err(|error| (submitted.len(), error))?);
+        }
+        Ok(submitted)
+    }
+
     pub(crate) fn range(&self, key: &StreamKey, range: Range) -> Reading<Page> {
         let (link, key) = (Arc::clone(&self.link), key.clone());
         begun(async move { pages::page(&link, &key, range).await })

@@ -160,10 +160,15 @@ impl Dispatcher {
         self.pools.iter().map(|(_, _, pool)| pool.out()).sum()
     }
 
+    /// Whether workers are about to have nothing to do. While messages come they are to rest anyway.
+    fn is_low(&self) -> bool {
+        self.pools.iter().any(|(_, _, pool)| pool.is_low()) && !do_messages_come(&self.inner.store)
+    }
+
     /// A few more endings, if they come soon: one step of the writer for all of them.
     async fn gather(&mut self) {
         let until = Instant::now() + GATHER;
-        while self.ended.len() < SETTLED_AT_ONCE && self.out() > 0 {
+        while self.ended.len() < SETTLED_AT_ONCE && self.out() > 0 && !self.is_low() {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;
@@ -196,13 +201,8 @@ impl Dispatcher {
                     .extend(lost.iter().map(|task| Arc::new(given_up(&self.inner, task))));
                 continue;
             }
-            // Ahead, so that no worker that computes waits for the writer. One that waits anyway need not have it.
-            let ahead = match lane {
-                TaskLane::Compute => pool.ahead(),
-                TaskLane::Wait => *workers,
-            };
             // Not one by one: a claim is a step of the writer.
-            let waiting = pool.waiting();
+            let (ahead, waiting) = (ahead(*lane, *workers, pool), pool.waiting());
             if ahead == 0 || waiting > ahead / 2 {
                 continue;
             }
@@ -211,20 +211,32 @@ impl Dispatcher {
             } else {
                 ahead
             };
-            let claimed = claim(&self.inner, *lane, most.min(ahead - waiting)).await?;
+            let most = most.min(ahead - waiting);
+            let claimed = claim(&self.inner, *lane, most).await?;
             some |= !claimed.is_empty();
-            pool.give(claimed);
+            pool.give(claimed, most);
         }
         Ok(some)
     }
 
-    /// Writes down how tasks ended, and tells of it.
+    /// How many more tasks may be handed out, by lane.
+    fn short(&self) -> Vec<(TaskLane, usize)> {
+        let short = |(lane, workers, pool): &(TaskLane, usize, Pool)| {
+            let count = ahead(*lane, *workers, pool).saturating_sub(pool.waiting());
+            (count > 0 && !pool.is_lost()).then_some((*lane, count))
+        };
+        self.pools.iter().filter_map(short).collect()
+    }
+
+    /// Writes down how tasks ended, hands out others in the same step of the writer, and tells of it.
     async fn settle(&mut self) -> Result<(), StoreError> {
-        let now = self.inner.settings.now();
-        let most = if do_messages_come(&self.inner.store) {
-            AT_ONCE_BESIDE_MESSAGES
+        let (now, owner) = (self.inner.settings.now(), self.inner.settings.owner.clone());
+        let until = later(now, self.inner.settings.lease);
+        // While messages come the step is to be short.
+        let (most, short) = if do_messages_come(&self.inner.store) {
+            (AT_ONCE_BESIDE_MESSAGES, Vec::new())
         } else {
-            SETTLED_AT_ONCE
+            (SETTLED_AT_ONCE, self.short())
         };
         let some: Vec<Arc<Finished>> = self.ended.iter().take(most).cloned().collect();
         let cost_bytes = some
@@ -232,15 +244,28 @@ impl Dispatcher {
             .flat_map(|one| &one.results)
             .map(|result| result.json.len())
             .sum();
-        let (count, settled) = self
+        let (count, settled, claimed) = self
             .inner
             .store
             .write(Lane::Bulk, cost_bytes, move |write| {
-                write.finish_tasks_unless_in_the_way(&some, now)
+                let (count, settled) = write.finish_tasks_unless_in_the_way(&some, now)?;
+                let mut claimed = Vec::with_capacity(short.len());
+                for (lane, limit) in short {
+                    if !write.is_in_the_way() {
+                        let tasks = write.claim_tasks(lane, &owner, limit, until, now)?;
+                        claimed.push((lane, limit, tasks));
+                    }
+                }
+                Ok((count, settled, claimed))
             })
             .await?;
         // Only now: if the write failed, the same endings are written down at the next turn.
         self.ended.drain(..count);
+        for (lane, limit, tasks) in claimed {
+            if let Some((_, _, pool)) = self.pools.iter().find(|(of, _, _)| *of == lane) {
+                pool.give(tasks, limit);
+            }
+        }
         tell(&self.inner, &settled).await
     }
 
@@ -273,6 +298,15 @@ impl Dispatcher {
                     .extend(waiting.iter().map(|task| Arc::new(given_up(&self.inner, task))));
             }
         }
+    }
+}
+
+/// How many tasks are to wait for the workers of a lane: so many that none that computes waits for the writer. One that
+/// waits anyway need not have it.
+fn ahead(lane: TaskLane, workers: usize, pool: &Pool) -> usize {
+    match lane {
+        TaskLane::Compute => pool.ahead(),
+        TaskLane::Wait => workers,
     }
 }
 

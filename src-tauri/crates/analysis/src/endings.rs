@@ -54,9 +54,14 @@ impl Teller {
         let is_heard = self.to.send(some).is_ok();
         let becomes_enough = before < self.signal.enough_are && before + count >= self.signal.enough_are;
         if is_last || becomes_enough {
-            self.signal.enough.notify_one();
+            self.hurry();
         }
         is_heard
+    }
+
+    /// Ends the wait for more: something else is to be done.
+    pub(crate) fn hurry(&self) {
+        self.signal.enough.notify_one();
     }
 }
 
@@ -78,13 +83,51 @@ impl Endings {
         .flatten()
     }
 
-    /// Waits for `longest`, or until there are enough, or no more are coming. Not for each: whoever is woken takes the
-    /// processor from those who work.
+    /// Waits for `longest`, or until there are enough, or whoever tells says that there is no time. Not for each: whoever
+    /// is woken takes the processor from those who work.
     pub(crate) async fn gather(&self, longest: Duration) {
         let _either = tokio::time::timeout(longest, self.signal.enough.notified()).await;
     }
 
     fn took(&self, some: &[Finished]) {
         self.signal.waiting.fetch_sub(some.len(), Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chatstats_model::TaskId;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    const LONGEST: Duration = Duration::from_secs(1);
+
+    fn some(count: i64) -> Vec<Finished> {
+        (0..count).map(|id| Finished::completed(TaskId(id), 1)).collect()
+    }
+
+    async fn gathered(endings: &Endings) -> Duration {
+        let began = Instant::now();
+        endings.gather(LONGEST).await;
+        began.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_enough_or_the_last_end_the_wait() {
+        let (teller, mut endings) = endings(10);
+        assert!(teller.tell(some(9), false));
+        assert_eq!(gathered(&endings).await, LONGEST);
+        assert!(teller.tell(some(1), false));
+        assert_eq!(gathered(&endings).await, Duration::ZERO);
+        // There were enough already.
+        assert!(teller.tell(some(5), false));
+        assert_eq!(gathered(&endings).await, LONGEST);
+        assert_eq!(endings.take().count(), 15);
+        assert!(teller.tell(some(1), true));
+        assert_eq!(gathered(&endings).await, Duration::ZERO);
+        assert_eq!(endings.some().await.len(), 1);
+        drop(endings);
+        assert!(!teller.tell(some(1), true), "nobody hears");
     }
 }

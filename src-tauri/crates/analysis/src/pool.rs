@@ -23,8 +23,13 @@ const AHEAD_MIN: u64 = 4;
 const AHEAD_MAX: u64 = 1_024;
 const AHEAD_FIRST: u64 = 32;
 
-/// A new time counts for one in so many of those that tell how long a task takes.
+/// A new time counts for one in so many of those that tell how long a task takes, and for no more than so many times as
+/// long as those: somebody else had the processor.
 const TIMES_COUNTED: u64 = 16;
+const LONGER_MAX: u64 = 4;
+
+/// Where less is left than this part of what is handed out ahead, more is to be handed out at once.
+const LOW: usize = 8;
 
 /// How much work a worker takes at a time: so little talk is there between threads, and so long may an ending wait to be
 /// told of.
@@ -91,6 +96,8 @@ struct Shared {
 #[derive(Default)]
 struct Queue {
     tasks: VecDeque<Claimed>,
+    /// There were as many as were asked for, the last time.
+    may_be_more: bool,
     is_closed: bool,
 }
 
@@ -118,14 +125,12 @@ impl Pool {
         Ok(pool)
     }
 
-    /// Hands tasks over.
-    pub(crate) fn give(&self, tasks: impl IntoIterator<Item = Claimed>) {
+    /// Hands tasks over, where so many were asked for.
+    pub(crate) fn give(&self, tasks: Vec<Claimed>, asked: usize) {
         let mut queue = self.shared.lock();
-        let before = queue.tasks.len();
+        self.shared.out.fetch_add(tasks.len(), Ordering::Relaxed);
+        queue.may_be_more = tasks.len() >= asked;
         queue.tasks.extend(tasks);
-        self.shared
-            .out
-            .fetch_add(queue.tasks.len() - before, Ordering::Relaxed);
         drop(queue);
         self.shared.arrived.notify_all();
     }
@@ -142,11 +147,13 @@ impl Pool {
 
     /// How many tasks are to wait for its workers, so that none of them waits for the writer.
     pub(crate) fn ahead(&self) -> usize {
-        let each = match self.shared.took_ns.load(Ordering::Relaxed) {
-            0 => AHEAD_FIRST,
-            took_ns => (AHEAD.as_nanos() as u64 / took_ns).clamp(AHEAD_MIN, AHEAD_MAX),
-        };
-        self.workers * each as usize
+        self.shared.ahead()
+    }
+
+    /// Whether so few wait that its workers are about to wait themselves, while there are more.
+    pub(crate) fn is_low(&self) -> bool {
+        let queue = self.shared.lock();
+        queue.may_be_more && queue.tasks.len() < self.shared.ahead() / LOW
     }
 
     /// Whether all workers hang, and so many do that none is replaced: what is handed over now would never begin.
@@ -238,13 +245,24 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn ahead(&self) -> usize {
+        let each = match self.took_ns.load(Ordering::Relaxed) {
+            0 => AHEAD_FIRST,
+            took_ns => (AHEAD.as_nanos() as u64 / took_ns).clamp(AHEAD_MIN, AHEAD_MAX),
+        };
+        self.workers * each as usize
+    }
+
     /// Two workers that do this at a time may lose one of their times: the next tell the same.
     fn took(&self, time: Duration) {
         let took_ns = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX).max(1);
         let known_ns = self.took_ns.load(Ordering::Relaxed);
         let now_ns = match known_ns {
             0 => took_ns,
-            _ => known_ns - known_ns / TIMES_COUNTED + took_ns / TIMES_COUNTED,
+            _ => {
+                let took_ns = took_ns.min(known_ns.saturating_mul(LONGER_MAX));
+                known_ns - known_ns / TIMES_COUNTED + took_ns / TIMES_COUNTED
+            }
         };
         self.took_ns.store(now_ns.max(1), Ordering::Relaxed);
     }
@@ -263,7 +281,12 @@ impl Shared {
                 };
                 let share = queue.tasks.len().div_ceil(self.workers.max(1));
                 let count = share.min(most as usize);
-                return Some(queue.tasks.drain(..count).collect());
+                let taken = queue.tasks.drain(..count).collect();
+                let low = self.ahead() / LOW;
+                if queue.may_be_more && (queue.tasks.len()..queue.tasks.len() + count).contains(&low) {
+                    self.teller.hurry();
+                }
+                return Some(taken);
             }
             queue = self.arrived.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }

@@ -1,5 +1,7 @@
 //! What a request for a run comes to.
 
+use std::collections::HashSet;
+
 use chatstats_model::{RunKind, RunRequest};
 use chatstats_passes::Pass;
 use chatstats_store::{NewRun, PassVersion, Selection, TaskLane};
@@ -36,8 +38,11 @@ pub(crate) fn check(request: RunRequest, enabled: &[&'static dyn Pass]) -> Resul
         }
         _ => {}
     }
+    let mut seen = HashSet::new();
+    let mut chats = request.chats;
+    chats.retain(|&chat| seen.insert(chat));
     let selection = Selection {
-        chats: request.chats.clone(),
+        chats: chats.clone(),
         conversation: request
             .conversation_id
             .filter(|_| request.kind == RunKind::Conversation),
@@ -46,7 +51,7 @@ pub(crate) fn check(request: RunRequest, enabled: &[&'static dyn Pass]) -> Resul
     };
     let run = NewRun {
         kind: request.kind,
-        chats: request.chats,
+        chats,
         passes: passes.iter().map(|pass| pass.name().to_owned()).collect(),
     };
     Ok(Asked { run, selection })

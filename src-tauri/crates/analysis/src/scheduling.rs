@@ -20,7 +20,7 @@ pub(crate) fn go_last() {
 }
 
 /// How often a thread looks whether it gets to run where it is.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// How long it goes wherever there is room, once it did not: whatever wants its processor may want it for long.
 const LOOSE_FOR: Duration = Duration::from_secs(10);
@@ -49,7 +49,7 @@ impl Home {
         }
     }
 
-    /// To be called by the thread now and then, with the time: where it waits more than it runs, it goes elsewhere.
+    /// To be called by the thread now and then, with the time: where it hardly ever runs, it goes elsewhere.
     pub(crate) fn look(&mut self, now: Instant) {
         #[cfg(not(target_os = "linux"))]
         let _ = now;
@@ -111,7 +111,7 @@ mod linux {
             };
             let waits = waited.saturating_sub(std::mem::replace(&mut self.waited, waited));
             match self.loose {
-                None if waits > since / 2 => self.go(Some(now)),
+                None if waits > since * 9 / 10 => self.go(Some(now)),
                 Some(at) if now.duration_since(at) >= LOOSE_FOR => self.go(None),
                 None | Some(_) => {}
             }

@@ -39,7 +39,8 @@ pub(crate) async fn seed(
             .store
             .read(move |reader| reader.select_conversations(&selection))
             .await?;
-        write_down(inner, id, lane, tasks).await?;
+        // Only an earlier try can have written some.
+        write_down(inner, (id, !is_recovery), lane, tasks).await?;
     }
     let now = inner.settings.now();
     inner
@@ -84,12 +85,17 @@ pub(crate) async fn end_if_over(inner: &Inner, id: RunId, is_recovery: bool) -> 
     inner.announced(id, Announced::Complete).await
 }
 
-async fn write_down(inner: &Inner, id: RunId, lane: TaskLane, tasks: Vec<NewTask>) -> Result<(), StoreError> {
+async fn write_down(
+    inner: &Inner,
+    (id, has_none): (RunId, bool),
+    lane: TaskLane,
+    tasks: Vec<NewTask>,
+) -> Result<(), StoreError> {
     let now = inner.settings.now();
     in_steps(&inner.store, tasks, SEEDED_UNSEEN, move |write, few| {
         // Looked at in the same step: a run that was stopped gets no more tasks.
         if write.run_state(id)? == Some(RunState::Seeding) {
-            write.seed_tasks(id, lane, few, RUN_PRIORITY, now)?;
+            write.seed_tasks((id, has_none), lane, few, RUN_PRIORITY, now)?;
         }
         Ok(())
     })

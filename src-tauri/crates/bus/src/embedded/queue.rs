@@ -212,6 +212,19 @@ mod tests {
     }
 
     #[test]
+    fn several_are_taken_as_far_as_there_is_room() {
+        let queue = Queue::default();
+        let many = std::iter::repeat_with(|| add(4 << 20)).take(20);
+        let Err((taken, BusError::Full { waiting })) = queue.push_all(many) else {
+            panic!("80 MiB are more than there is room for");
+        };
+        assert_eq!((taken, queue.len()), (waiting, waiting));
+        queue.push_all([]).expect("nothing is nothing");
+        queue.close();
+        assert!(matches!(queue.push_all([add(1)]), Err((0, BusError::Closed))));
+    }
+
+    #[test]
     fn a_group_ends_at_its_limits_and_before_a_trim() {
         let queue = Queue::default();
         for _ in 0..GROUP_ENTRIES + 2 {

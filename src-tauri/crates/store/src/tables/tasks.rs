@@ -216,15 +216,22 @@ impl Reader {
 }
 
 impl Write<'_> {
-    /// Adds tasks to a run; those of conversations that it has tasks for already are passed over.
+    /// Adds tasks to a run; those of conversations that it has tasks for already are passed over, unless it has none and
+    /// none is named twice.
     pub fn seed_tasks(
         &mut self,
-        run: RunId,
+        (run, has_none): (RunId, bool),
         lane: TaskLane,
         tasks: &[NewTask],
         priority: u8,
         now: Timestamp,
     ) -> Result<usize, StoreError> {
+        if has_none {
+            for task in tasks {
+                self.insert_task(Some(run), lane, *task, priority, now)?;
+            }
+            return Ok(tasks.len());
+        }
         let mut find = self
             .conn
             .prepare_cached("SELECT 1 FROM tasks WHERE conversation_id = ?1 AND run_id = ?2 AND lane = ?3")?;
@@ -331,7 +338,13 @@ impl Write<'_> {
         })?;
         let tasks: Vec<_> = rows.collect::<Result<_, _>>()?;
         for (lane, task) in &tasks {
-            self.seed_tasks(run, *lane, std::slice::from_ref(task), RETRY_PRIORITY, now)?;
+            self.seed_tasks(
+                (run, false),
+                *lane,
+                std::slice::from_ref(task),
+                RETRY_PRIORITY,
+                now,
+            )?;
         }
         Ok(tasks.len())
     }

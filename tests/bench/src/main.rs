@@ -32,7 +32,7 @@ pub(crate) struct Options {
     /// Messages stored when history, queries and the start are measured
     #[arg(long, default_value_t = 1_000_000)]
     stored: usize,
-    /// Rounds of each import, of which the median counts
+    /// Rounds of each import and of each run, of which the median counts
     #[arg(long, default_value_t = 3)]
     rounds: usize,
     /// Only these parts: import, history, queries, start, posts, analysis, live, workers

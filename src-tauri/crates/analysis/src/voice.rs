@@ -129,12 +129,15 @@ impl Voice {
         let events = told
             .iter()
             .map(|(scope, event_type, data)| (scope.as_str(), *event_type, data));
-        self.said(
-            self.bus
-                .submit_all(events)
-                .map(drop)
-                .map_err(|(said, error)| (told.len() - said, error)),
-        );
+        match self.bus.submit_all(events) {
+            Ok(_written_later) => self.said(Ok(())),
+            // One that cannot be told does not keep the others from being told.
+            Err((taken, _)) => {
+                for (scope, event_type, data) in &told[taken..] {
+                    self.said(self.bus.submit(scope, event_type, data).map(drop));
+                }
+            }
+        }
     }
 
     /// Tells that what live passes find in an open conversation is there, up to its last message.
@@ -146,11 +149,11 @@ impl Voice {
     /// Tells, if it can be told now; what tells how far something is need not be told for ever.
     pub(crate) fn say(&self, scope: &str, event_type: &str, data: Value) {
         let submitted = self.bus.submit(scope, event_type, &object(data));
-        self.said(submitted.map(drop).map_err(|error| (1, error)));
+        self.said(submitted.map(drop));
     }
 
-    /// Notes whether all was told, or how many events were not.
-    fn said(&self, submitted: Result<(), (usize, BusError)>) {
+    /// Notes whether it was told.
+    fn said(&self, submitted: Result<(), BusError>) {
         match submitted {
             Ok(()) => {
                 let unsaid = self.unsaid.swap(0, Ordering::Relaxed);
@@ -161,8 +164,8 @@ impl Voice {
                     );
                 }
             }
-            Err((count, error)) => {
-                if self.unsaid.fetch_add(count as u64, Ordering::Relaxed) == 0 {
+            Err(error) => {
+                if self.unsaid.fetch_add(1, Ordering::Relaxed) == 0 {
                     tracing::warn!(%error, "events of tasks are not published for now; the rows have it all");
                 }
             }
@@ -296,5 +299,51 @@ fn object(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(object) => object,
         other => Map::from_iter([("value".to_owned(), other)]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chatstats_bus::{EmbeddedSettings, Settings};
+    use chatstats_model::TaskId;
+
+    use super::*;
+
+    fn settled(id: i64, error: Option<String>) -> Settled {
+        Settled {
+            id: TaskId(id),
+            run_id: None,
+            chat_id: ChatId(1),
+            conversation_id: ConversationId(id),
+            state: error.as_ref().map_or(TaskState::Completed, |_| TaskState::Failed),
+            attempt: 1,
+            error,
+        }
+    }
+
+    #[tokio::test]
+    async fn one_that_cannot_be_told_does_not_keep_the_others_from_being_told() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let settings = EmbeddedSettings {
+            path: folder.path().join("events.db"),
+            clock: || 1,
+            kept: 100,
+        };
+        let bus = Bus::open(Settings::Embedded(settings)).await.expect("opened");
+        let too_long = "x".repeat(chatstats_bus::ENTRY_BYTES_MAX);
+        let all = [settled(1, None), settled(2, Some(too_long)), settled(3, None)];
+        let voice = Voice::new(bus.clone());
+        voice.tasks(&all);
+        bus.shutdown().await; // Once all is written.
+        let page = bus
+            .range(&StreamKey::events(), StreamId::ZERO.., 10)
+            .await
+            .expect("read");
+        let told: Vec<_> = page
+            .entries
+            .iter()
+            .filter_map(|entry| entry.fields.text("scope"))
+            .collect();
+        assert_eq!(told, ["task:1", "chat:1", "chat:1", "task:3", "chat:1"]);
     }
 }

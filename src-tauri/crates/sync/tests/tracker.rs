@@ -194,6 +194,43 @@ async fn an_import_is_told_when_it_is_quiet_and_each_conversation_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_import_that_comes_just_before_a_seal_is_left_alone() {
+    let rig = Rig::open().await;
+    let mut told = rig.follow().await;
+    rig.running(async {
+        let live = rig.store("live", &[0]).await;
+        rig.settle().await;
+        // The writer is busy; what waits for it is an import, and then what the clock seals.
+        let (go_on, wait) = std::sync::mpsc::channel::<()>();
+        let store = rig.store.clone();
+        let is_busy = async {
+            let write = move |_: &mut Write<'_>| {
+                let _ = wait.recv();
+                Ok(())
+            };
+            store.write(Lane::Bulk, 0, write).await.expect("written");
+        };
+        let clock_comes = async {
+            rig.set_clock_by(2 * 60);
+            advance(2 * MINUTE).await;
+            for _ in 0..20 {
+                tokio::task::yield_now().await;
+            }
+            drop(go_on);
+        };
+        let import = rig.store_in(Lane::Bulk, "import", &[-9_000, -8_990]);
+        tokio::join!(is_busy, import, clock_comes);
+        assert_eq!(told.next().await.fields.text("chat_id"), Some(&*live.to_string()));
+        rig.settle().await;
+        assert_eq!(rig.open_conversations().await, 1, "the import's");
+        rig.pass(Duration::from_secs(2)).await;
+        told.next().await;
+    })
+    .await;
+    assert_eq!(rig.announced().await.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_was_published_before_a_crash_is_not_published_again() {
     let rig = Rig::open().await;
     let mut told = rig.follow().await;

@@ -10,6 +10,7 @@
 
 use std::collections::HashSet;
 use std::ops::Bound;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chatstats_bus::{Bus, BusError, Entry, StreamId, StreamKey, Submitted};
@@ -41,7 +42,7 @@ enum Failed {
 }
 
 /// Announces what there is whenever there is something, for ever.
-pub(super) async fn keep(tracker: &Inner, bus: &Bus) {
+pub(super) async fn keep(tracker: &Arc<Inner>, bus: &Bus) {
     let mut announcer = Announcer {
         tracker,
         bus,
@@ -67,7 +68,7 @@ pub(super) async fn keep(tracker: &Inner, bus: &Bus) {
 }
 
 struct Announcer<'a> {
-    tracker: &'a Inner,
+    tracker: &'a Arc<Inner>,
     bus: &'a Bus,
     key: StreamKey,
     /// Whether what was begun before this start is known to be done.
@@ -105,9 +106,12 @@ impl Announcer<'_> {
     /// Marks what is done, and begins the next batch: its entries can only come after `after`.
     async fn next_batch(&mut self, after: StreamId) -> Result<Vec<Seal>, StoreError> {
         let (done, after) = (self.done.clone(), after.to_string());
-        let except = self.tracker.lock().hold.chats();
-        let next =
-            move |write: &mut chatstats_store::Write<'_>| write.next_seals(&done, &after, &except, BATCH);
+        let tracker = Arc::clone(self.tracker);
+        let next = move |write: &mut chatstats_store::Write<'_>| {
+            // Asked within the write: an import may have come before it.
+            let except = tracker.lock().hold.chats();
+            write.next_seals(&done, &after, &except, BATCH)
+        };
         let batch = self.tracker.store.write(Lane::Bulk, 0, next).await?;
         self.done.clear();
         Ok(batch)

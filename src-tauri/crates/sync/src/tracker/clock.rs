@@ -1,5 +1,6 @@
 //! Sealing by the clock: one timer, for the conversation that is due next.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chatstats_model::Timestamp;
@@ -16,7 +17,7 @@ const SLEEP_MAX: Duration = Duration::from_secs(60);
 const RETRY: Duration = Duration::from_secs(5);
 
 /// Seals what is due whenever it is, for ever.
-pub(super) async fn keep(tracker: &Inner) {
+pub(super) async fn keep(tracker: &Arc<Inner>) {
     prepare(tracker).await;
     // What came due while the program was off.
     tracker.lock().due = Some(tracker.now());
@@ -61,38 +62,39 @@ async fn prepare(tracker: &Inner) {
     }
 }
 
-async fn seal_due(tracker: &Inner) -> Result<(), StoreError> {
+async fn seal_due(tracker: &Arc<Inner>) -> Result<(), StoreError> {
     let now = tracker.now();
-    let except = {
+    {
         let mut state = tracker.lock();
         if state.due.is_none_or(|due| due > now) {
             return Ok(());
         }
         // Commits from here on set it again, before the database is asked: the sooner of both holds.
         state.due = None;
-        state.hold.chats()
-    };
-    let sealed = seal_until(tracker, now, except).await;
+    }
+    let sealed = seal_until(tracker, now).await;
     if sealed.is_err() {
         tracker.lock().due = Some(now);
     }
     sealed
 }
 
-async fn seal_until(
-    tracker: &Inner,
-    now: Timestamp,
-    except: std::collections::HashSet<chatstats_model::ChatId>,
-) -> Result<(), StoreError> {
+async fn seal_until(tracker: &Arc<Inner>, now: Timestamp) -> Result<(), StoreError> {
     if let Some(last) = Timestamp::from_micros(now.as_micros() - tracker.gap_us()) {
         loop {
-            let held = except.clone();
-            let seal = move |write: &mut chatstats_store::Write<'_>| write.seal_older(last, &held);
+            let held = Arc::clone(tracker);
+            let seal = move |write: &mut chatstats_store::Write<'_>| {
+                // Asked within the write: an import may have come before it, and its chats are noted by now.
+                let except = held.lock().hold.chats();
+                write.seal_older(last, &except)
+            };
             if !tracker.store.write(Lane::Bulk, 0, seal).await? {
                 break;
             }
         }
     }
+    // Chats that are let go of set the timer again.
+    let except = tracker.lock().hold.chats();
     let earliest = tracker
         .store
         .read(move |reader| reader.earliest_open(&except))

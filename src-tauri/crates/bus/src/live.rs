@@ -327,6 +327,13 @@ fn told(mut state: MutexGuard<'_, State>) -> Told {
 #[must_use = "followers are woken when this is dropped"]
 pub(crate) struct Told(Vec<(usize, Ring<Place, Item>)>);
 
+impl Told {
+    /// How many followers wait for it, and are woken.
+    pub(crate) fn woken(&self) -> usize {
+        self.0.iter().map(|(_, ring)| ring.waiting()).sum()
+    }
+}
+
 impl Drop for Told {
     fn drop(&mut self) {
         for (_, ring) in &self.0 {

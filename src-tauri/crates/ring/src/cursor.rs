@@ -209,6 +209,7 @@ mod tests {
         assert_eq!(text(gather(&mut late)), Some(Bytes::from_static(b"a")));
         assert!(gather(&mut late).is_pending());
         assert_eq!(ring.status().waiting, 2);
+        assert_eq!(ring.waiting(), 2);
         assert!(!early.has_news(), "nobody was woken");
         assert!(!early.has_everything());
         ring.wake();

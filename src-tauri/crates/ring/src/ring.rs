@@ -123,6 +123,11 @@ impl<P, T> Ring<P, T> {
         self.lock().places.is_empty()
     }
 
+    /// How many wait for an entry: those whom [`wake`](Self::wake) would wake.
+    pub fn waiting(&self) -> usize {
+        self.lock().parked.len()
+    }
+
     /// A look inside.
     pub fn status(&self) -> RingStatus {
         let state = self.lock();

@@ -13,8 +13,10 @@ const WRITER_CACHE_KIB: i64 = 16 * 1024;
 /// Page cache of each reader, in KiB. Small: the operating system caches the file as well.
 const READER_CACHE_KIB: i64 = 1024;
 
-/// The log is cut back to this size after a checkpoint.
-const LOG_BYTES_MAX: i64 = 64 << 20;
+/// The log is cut back to this size when it begins anew. More than it grows to as a rule (it is finished at 128 MiB, and a
+/// step or two of the writer come before that is done): the writer is the one who cuts, and everybody waits 20 ms
+/// for it, and once more while the file grows again. It goes with the end of the program.
+const LOG_BYTES_MAX: i64 = 192 << 20;
 
 /// Prepared statements kept by each connection: more than there are different ones.
 const STATEMENTS_CACHED: usize = 96;

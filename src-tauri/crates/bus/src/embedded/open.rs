@@ -16,8 +16,9 @@ const WRITER_CACHE_KIB: i64 = 4 * 1024;
 /// Page cache of each reader, in KiB. Small: what is read is read once, and the operating system caches the file.
 const READER_CACHE_KIB: i64 = 512;
 
-/// The write-ahead log is cut back to this size after a checkpoint.
-const WAL_BYTES_MAX: i64 = 64 << 20;
+/// The write-ahead log is cut back to this size when it begins anew: more than it grows to as a rule, since publishing
+/// waits for it. It goes with the end of the program.
+const WAL_BYTES_MAX: i64 = 192 << 20;
 
 /// Prepared statements kept by each connection: more than there are different ones.
 const STATEMENTS_CACHED: usize = 32;

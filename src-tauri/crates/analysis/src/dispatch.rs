@@ -17,18 +17,30 @@ use crate::pool::{Job, Jobs, Pool};
 use crate::remote;
 use crate::requests;
 use crate::seed;
-use crate::steps::do_messages_come;
+use crate::steps::{AtOnce, do_messages_come, since_message};
 
-/// Endings written down in one step of the writer, at most: enough to share the cost of a commit.
-const SETTLED_AT_ONCE: usize = 512;
+/// Endings written down in one step of the writer, at most: enough to share the cost of a commit. Where messages may
+/// come, one that arrives in the middle waits for the commit of them: less than a millisecond, and a part of one.
+const SETTLED: AtOnce = AtOnce {
+    alone: 512,
+    may_come: 64,
+    come: 8,
+};
 
-/// Endings written down and tasks handed out in one step while messages come: one that arrives in the middle waits for
-/// the commit of them, which is a part of a millisecond.
-const AT_ONCE_BESIDE_MESSAGES: usize = 8;
+/// Tasks handed out in one step of the writer, at most: more than end in one, or there would never be any ahead.
+const HANDED_OUT: AtOnce = AtOnce {
+    alone: 4_096,
+    may_come: 128,
+    come: 8,
+};
 
 /// How many times as long as a task took those who compute rest after it while messages come, and at most how long.
 const REST: u32 = 4;
 const REST_MAX: Duration = Duration::from_millis(20);
+
+/// How long a message takes to reach a thousand followers: those who compute rest until then. They would go last, but a
+/// processor that they have is not idle, and Linux leaves what waits for another processor there.
+const SPREAD: Duration = Duration::from_millis(15);
 
 /// Messages that a worker reads ahead, at most: no more than one long conversation may have.
 const READ_AHEAD_MESSAGES_MAX: usize = 10_000;
@@ -62,7 +74,7 @@ pub(crate) struct Dispatcher {
 
 impl Dispatcher {
     pub(crate) fn new(inner: Arc<Inner>) -> std::io::Result<Self> {
-        let (teller, outcomes) = endings(SETTLED_AT_ONCE);
+        let (teller, outcomes) = endings(SETTLED.alone);
         let mut pools = Vec::new();
         for lane in lanes(inner.switches.available()) {
             let workers = inner.settings.workers_of(lane);
@@ -167,8 +179,8 @@ impl Dispatcher {
 
     /// A few more endings, if they come soon: one step of the writer for all of them.
     async fn gather(&mut self) {
-        let until = Instant::now() + GATHER;
-        while self.ended.len() < SETTLED_AT_ONCE && self.out() > 0 && !self.is_low() {
+        let (until, enough) = (Instant::now() + GATHER, SETTLED.beside(&self.inner.store));
+        while self.ended.len() < enough && self.out() > 0 && !self.is_low() {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;
@@ -195,7 +207,7 @@ impl Dispatcher {
         let mut some = false;
         for (lane, workers, pool) in &self.pools {
             if pool.is_lost() {
-                let lost = claim(&self.inner, *lane, SETTLED_AT_ONCE).await?;
+                let lost = claim(&self.inner, *lane, SETTLED.alone).await?;
                 some |= !lost.is_empty();
                 self.ended
                     .extend(lost.iter().map(|task| Arc::new(given_up(&self.inner, task))));
@@ -206,12 +218,7 @@ impl Dispatcher {
             if ahead == 0 || waiting > ahead / 2 {
                 continue;
             }
-            let most = if do_messages_come(&self.inner.store) {
-                AT_ONCE_BESIDE_MESSAGES
-            } else {
-                ahead
-            };
-            let most = most.min(ahead - waiting);
+            let most = HANDED_OUT.beside(&self.inner.store).min(ahead - waiting);
             let claimed = claim(&self.inner, *lane, most).await?;
             some |= !claimed.is_empty();
             pool.give(claimed, most);
@@ -219,10 +226,12 @@ impl Dispatcher {
         Ok(some)
     }
 
-    /// How many more tasks may be handed out, by lane.
-    fn short(&self) -> Vec<(TaskLane, usize)> {
+    /// How many more tasks may be handed out, by lane, and at most so many of each.
+    fn short(&self, most: usize) -> Vec<(TaskLane, usize)> {
         let short = |(lane, workers, pool): &(TaskLane, usize, Pool)| {
-            let count = ahead(*lane, *workers, pool).saturating_sub(pool.waiting());
+            let count = ahead(*lane, *workers, pool)
+                .saturating_sub(pool.waiting())
+                .min(most);
             (count > 0 && !pool.is_lost()).then_some((*lane, count))
         };
         self.pools.iter().filter_map(short).collect()
@@ -233,10 +242,11 @@ impl Dispatcher {
         let (now, owner) = (self.inner.settings.now(), self.inner.settings.owner.clone());
         let until = later(now, self.inner.settings.lease);
         // While messages come the step is to be short.
-        let (most, short) = if do_messages_come(&self.inner.store) {
-            (AT_ONCE_BESIDE_MESSAGES, Vec::new())
+        let most = SETTLED.beside(&self.inner.store);
+        let short = if do_messages_come(&self.inner.store) {
+            Vec::new()
         } else {
-            (SETTLED_AT_ONCE, self.short())
+            self.short(HANDED_OUT.beside(&self.inner.store))
         };
         let some: Vec<Arc<Finished>> = self.ended.iter().take(most).cloned().collect();
         let cost_bytes = some
@@ -423,8 +433,11 @@ impl Job for Worker {
     }
 
     fn one(&mut self, task: &Claimed) -> Finished {
-        if self.lane == TaskLane::Compute && do_messages_come(&self.inner.store) {
-            std::thread::sleep((self.took * REST).min(REST_MAX));
+        if self.lane == TaskLane::Compute
+            && let Some(since) = since_message(&self.inner.store)
+        {
+            let spread = SPREAD.saturating_sub(since);
+            std::thread::sleep((self.took * REST).max(spread).min(REST_MAX));
         }
         let began = std::time::Instant::now();
         let finished = self.finish(task);

@@ -8,15 +8,46 @@ use chatstats_store::{Lane, Store, StoreError, Write};
 /// So long after a message came, more are expected.
 const MESSAGES_COME: Duration = Duration::from_millis(50);
 
-/// Items in one step of the writer, at most: enough to share the cost of a commit.
-const AT_ONCE: usize = 1_000;
+/// So long after a message came, another may come at any moment. No longer, since whatever somebody waits for counts as
+/// one here: also that a run is started.
+const MESSAGES_MAY_COME: Duration = Duration::from_secs(1);
 
-/// The same while messages come: one that arrives in the middle waits for the commit of them.
-const AT_ONCE_BESIDE_MESSAGES: usize = 16;
+/// Items in one step of the writer, at most. One that arrives in the middle waits for the commit of them.
+const AT_ONCE: AtOnce = AtOnce {
+    alone: 1_000,
+    may_come: 500,
+    come: 16,
+};
+
+/// How much is written in one step of the writer, at most.
+pub(crate) struct AtOnce {
+    /// Where no messages come: enough to share the cost of a commit.
+    pub(crate) alone: usize,
+    /// Where one came a while ago, and another may.
+    pub(crate) may_come: usize,
+    /// Where they come one after the other.
+    pub(crate) come: usize,
+}
+
+impl AtOnce {
+    /// As things are now.
+    pub(crate) fn beside(&self, store: &Store) -> usize {
+        match store.since_live() {
+            Some(since) if since < MESSAGES_COME => self.come,
+            Some(since) if since < MESSAGES_MAY_COME => self.may_come,
+            _ => self.alone,
+        }
+    }
+}
 
 /// Whether messages come one after the other: whoever computes rests in between, and writes little at once.
 pub(crate) fn do_messages_come(store: &Store) -> bool {
-    store.since_live().is_some_and(|since| since < MESSAGES_COME)
+    since_message(store).is_some()
+}
+
+/// How long ago the last message came, where messages come one after the other.
+pub(crate) fn since_message(store: &Store) -> Option<Duration> {
+    store.since_live().filter(|since| *since < MESSAGES_COME)
 }
 
 /// Writes all items, `few` at a time, in as many steps as it takes: each ends where a message waits.
@@ -34,11 +65,7 @@ pub(crate) async fn in_steps<T: Send + Sync + 'static>(
     let mut done = 0;
     while done < items.len() {
         let (items, put) = (Arc::clone(&items), Arc::clone(&put));
-        let most = if do_messages_come(store) {
-            AT_ONCE_BESIDE_MESSAGES
-        } else {
-            AT_ONCE
-        };
+        let most = AT_ONCE.beside(store);
         done = store
             .write(Lane::Bulk, 0, move |write| {
                 let mut upto = done;

@@ -22,19 +22,13 @@ use crate::requests::{self, Asked};
 use crate::settings::Settings;
 use crate::switches::Switches;
 use crate::voice::Voice;
-use crate::{commitments, live, remote, sealed, seed};
+use crate::{commitments, forget, live, remote, sealed, seed};
 
 /// Tasks stopped in one step of the writer.
 const STOPPED_AT_ONCE: usize = 2_000;
 
 /// Dead letters tried again in one step of the writer.
 const RETRIED_AT_ONCE: usize = 1_000;
-
-/// Ended tasks that are kept for people to look at; older ones are forgotten, except dead letters.
-const TASKS_KEPT: i64 = 500_000;
-
-/// Tasks forgotten in one step of the writer.
-const FORGOTTEN_AT_ONCE: usize = 5_000;
 
 /// What the user looks at goes first.
 const LOOKED_AT_PRIORITY: u8 = 3;
@@ -205,7 +199,7 @@ impl Analysis {
             let stopped = self
                 .0
                 .store
-                .write(Lane::Live, 0, move |write| {
+                .write_analysis(Lane::Live, 0, move |write| {
                     write.cancel_run(id, STOPPED_AT_ONCE, now)
                 })
                 .await?;
@@ -269,7 +263,7 @@ impl Analysis {
             let retried = self
                 .0
                 .store
-                .write(Lane::Bulk, 0, move |write| {
+                .write_analysis(Lane::Bulk, 0, move |write| {
                     write.retry_dead(id, only, RETRIED_AT_ONCE, now)
                 })
                 .await?;
@@ -289,7 +283,7 @@ impl Analysis {
     pub async fn look_at(&self, chat: ChatId) -> Result<(), AnalysisError> {
         self.0
             .store
-            .write(Lane::Live, 0, move |write| {
+            .write_analysis(Lane::Live, 0, move |write| {
                 write.raise_tasks(chat, LOOKED_AT_PRIORITY)
             })
             .await?;
@@ -360,7 +354,7 @@ impl Analysis {
         let key = commitment.clone();
         self.0
             .store
-            .write(Lane::Live, 0, move |write| {
+            .write_analysis(Lane::Live, 0, move |write| {
                 write.decide_commitment(chat, &key, decision)
             })
             .await?;
@@ -394,7 +388,7 @@ impl Analysis {
         let id = self
             .0
             .store
-            .write(Lane::Live, 0, move |write| write.create_run(&run, now))
+            .write_analysis(Lane::Live, 0, move |write| write.create_run(&run, now))
             .await?;
         tracing::info!(run.id = %id, "a run was asked for");
         Ok(id)
@@ -411,7 +405,7 @@ impl Analysis {
         let id = self
             .0
             .store
-            .write(Lane::Live, 0, move |write| {
+            .write_analysis(Lane::Live, 0, move |write| {
                 let id = write.create_run(&run, now)?;
                 for lane in lanes {
                     write.seed_conversation(id, lane, conversation, LOOKED_AT_PRIORITY, now)?;
@@ -445,7 +439,7 @@ impl Analysis {
     async fn move_run(&self, id: RunId, from: RunState, to: RunState) -> Result<Run, AnalysisError> {
         self.0
             .store
-            .write(Lane::Live, 0, move |write| write.set_run_state(id, from, to))
+            .write_analysis(Lane::Live, 0, move |write| write.set_run_state(id, from, to))
             .await?;
         self.0.wake.notify_one();
         let run = self.get(id).await?;
@@ -460,7 +454,7 @@ impl Inner {
         let (owner, now) = (self.settings.owner.clone(), self.settings.now());
         let settled = self
             .store
-            .write(Lane::Bulk, 0, move |write| {
+            .write_analysis(Lane::Bulk, 0, move |write| {
                 write.take_back_tasks_of_others([&owner, remote::LENT], now)
             })
             .await?;
@@ -472,7 +466,11 @@ impl Inner {
             let inner = self.clone();
             self.tasks.spawn(async move { inner.go_on(run, announced).await });
         }
-        self.tasks.spawn(self.clone().forget_old_tasks());
+        let inner = self.clone();
+        self.tasks.spawn(async move {
+            forget::old_tasks(&inner).await;
+            forget::results_of_gone(&inner).await;
+        });
         Ok(())
     }
 
@@ -519,23 +517,9 @@ impl Inner {
         }
     }
 
-    async fn forget_old_tasks(self: Arc<Self>) {
-        while !self.shutdown.is_cancelled() {
-            let forgotten = self.store.write(Lane::Bulk, 0, |write| {
-                let newest = write.newest_task()?;
-                write.forget_tasks(TaskId(newest.0 - TASKS_KEPT), FORGOTTEN_AT_ONCE)
-            });
-            match forgotten.await {
-                Ok(0) | Err(StoreError::Closed) => return,
-                Ok(_) => {}
-                Err(error) => return tracing::warn!(%error, "old tasks could not be forgotten"),
-            }
-        }
-    }
-
     pub(crate) async fn announced(&self, id: RunId, told: Announced) -> Result<(), StoreError> {
         self.store
-            .write(Lane::Bulk, 0, move |write| write.run_announced(id, told))
+            .write_analysis(Lane::Bulk, 0, move |write| write.run_announced(id, told))
             .await
     }
 

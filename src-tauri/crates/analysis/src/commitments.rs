@@ -170,7 +170,7 @@ async fn renew(inner: &Inner, pass: &'static dyn Pass) -> Result<(), StoreError>
     let now = inner.settings.now();
     inner
         .store
-        .write(Lane::Bulk, 0, move |write| {
+        .write_analysis(Lane::Bulk, 0, move |write| {
             write.commitments_late(now)?;
             if is_some {
                 write.set_mark(MARK, &newest.to_string())?;
@@ -266,7 +266,7 @@ async fn tell(inner: &Inner) -> Result<(), StoreError> {
         let told: Vec<_> = untold.into_iter().map(|one| one.commitment).collect();
         inner
             .store
-            .write(Lane::Bulk, 0, move |write| write.commitments_told(&told))
+            .write_analysis(Lane::Bulk, 0, move |write| write.commitments_told(&told))
             .await?;
         if is_last {
             return Ok(());

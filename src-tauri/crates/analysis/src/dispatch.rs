@@ -17,10 +17,10 @@ use crate::pool::{Job, Jobs, Pool};
 use crate::remote;
 use crate::requests;
 use crate::seed;
-use crate::steps::{AtOnce, do_messages_come, since_message};
+use crate::steps::{AtOnce, do_messages_come, let_spread, until_spread};
 
 /// Endings written down in one step of the writer, at most: enough to share the cost of a commit. Where messages may
-/// come, one that arrives in the middle waits for the commit of them: less than a millisecond, and a part of one.
+/// come, one that arrives in the middle shares the processors with the commit of them: less than a millisecond.
 const SETTLED: AtOnce = AtOnce {
     alone: 512,
     may_come: 64,
@@ -34,13 +34,11 @@ const HANDED_OUT: AtOnce = AtOnce {
     come: 8,
 };
 
-/// How many times as long as a task took those who compute rest after it while messages come, and at most how long.
+/// How many times as long as a task took those who compute rest after it while messages come, at least until the last one
+/// has reached those who follow, and at most how long. They would go last, but a processor that they have is not idle,
+/// and Linux leaves what waits for another processor there.
 const REST: u32 = 4;
 const REST_MAX: Duration = Duration::from_millis(20);
-
-/// How long a message takes to reach a thousand followers: those who compute rest until then. They would go last, but a
-/// processor that they have is not idle, and Linux leaves what waits for another processor there.
-const SPREAD: Duration = Duration::from_millis(15);
 
 /// Messages that a worker reads ahead, at most: no more than one long conversation may have.
 const READ_AHEAD_MESSAGES_MAX: usize = 10_000;
@@ -122,7 +120,7 @@ impl Dispatcher {
         let closed = tokio::task::spawn_blocking(close).await;
         self.ended.extend(self.outcomes.take().map(Arc::new));
         let (now, ended, begun_not) = (self.inner.settings.now(), self.ended, closed.unwrap_or_default());
-        let written = self.inner.store.write(Lane::Bulk, 0, move |write| {
+        let written = self.inner.store.write_analysis(Lane::Bulk, 0, move |write| {
             let settled = write.finish_tasks(&ended, now)?;
             write.put_back_tasks(&begun_not)?;
             Ok(settled)
@@ -239,6 +237,7 @@ impl Dispatcher {
 
     /// Writes down how tasks ended, hands out others in the same step of the writer, and tells of it.
     async fn settle(&mut self) -> Result<(), StoreError> {
+        let_spread(&self.inner.store).await;
         let (now, owner) = (self.inner.settings.now(), self.inner.settings.owner.clone());
         let until = later(now, self.inner.settings.lease);
         // While messages come the step is to be short.
@@ -257,7 +256,7 @@ impl Dispatcher {
         let (count, settled, claimed) = self
             .inner
             .store
-            .write(Lane::Bulk, cost_bytes, move |write| {
+            .write_analysis(Lane::Bulk, cost_bytes, move |write| {
                 let (count, settled) = write.finish_tasks_unless_in_the_way(&some, now)?;
                 let mut claimed = Vec::with_capacity(short.len());
                 for (lane, limit) in short {
@@ -285,7 +284,7 @@ impl Dispatcher {
         let settled = self
             .inner
             .store
-            .write(Lane::Bulk, 0, move |write| write.take_back_tasks(now))
+            .write_analysis(Lane::Bulk, 0, move |write| write.take_back_tasks(now))
             .await?;
         tell(&self.inner, &settled).await
     }
@@ -363,7 +362,7 @@ async fn claim(inner: &Inner, lane: TaskLane, limit: usize) -> Result<Vec<Claime
     {
         return Ok(Vec::new());
     }
-    let claimed = inner.store.write(Lane::Bulk, 0, move |write| {
+    let claimed = inner.store.write_analysis(Lane::Bulk, 0, move |write| {
         write.claim_tasks(lane, &owner, limit, until, now)
     });
     claimed.await
@@ -434,9 +433,8 @@ impl Job for Worker {
 
     fn one(&mut self, task: &Claimed) -> Finished {
         if self.lane == TaskLane::Compute
-            && let Some(since) = since_message(&self.inner.store)
+            && let Some(spread) = until_spread(&self.inner.store)
         {
-            let spread = SPREAD.saturating_sub(since);
             std::thread::sleep((self.took * REST).max(spread).min(REST_MAX));
         }
         let began = std::time::Instant::now();

@@ -50,9 +50,14 @@ pub(crate) fn execute(work: &Work, passes: &[&'static dyn Pass], zone: &TimeZone
     let mut outcome = Outcome::default();
     let mut results = Results::default();
     let mut failed: Vec<&str> = Vec::new();
-    for pass in passes {
+    for (index, pass) in passes.iter().enumerate() {
+        let is_needed = passes[index..]
+            .iter()
+            .any(|later| later.needs().contains(&pass.name()));
         if let Some((_, json)) = work.known.iter().find(|(name, _)| name == pass.name()) {
-            results.insert(pass.name(), json.clone());
+            if is_needed {
+                results.insert(pass.name(), json.clone());
+            }
             continue;
         }
         if pass.needs().iter().any(|needed| failed.contains(needed)) {
@@ -61,10 +66,12 @@ pub(crate) fn execute(work: &Work, passes: &[&'static dyn Pass], zone: &TimeZone
         }
         match run(*pass, work, &results, zone) {
             Ok(json) => {
-                results.insert(pass.name(), json.clone());
+                if is_needed {
+                    results.insert(pass.name(), json.clone());
+                }
                 outcome.results.push(NewResult {
                     conversation_id: work.conversation,
-                    pass: pass.name().to_owned(),
+                    pass: pass.name().into(),
                     version: pass.version(),
                     fingerprint: work.fingerprint,
                     json,

@@ -11,6 +11,7 @@ mod commitments;
 mod dispatch;
 mod endings;
 mod execute;
+mod forget;
 mod live;
 mod pool;
 mod remote;

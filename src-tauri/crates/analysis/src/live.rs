@@ -194,7 +194,7 @@ async fn look_at(inner: &Inner, chat: ChatId) -> Result<Looked, StoreError> {
     let (results, now) = (outcome.results, inner.settings.now());
     let stored = inner
         .store
-        .write(Lane::Bulk, 0, move |write| write.put_live_results(&results, now))
+        .write_analysis(Lane::Bulk, 0, move |write| write.put_live_results(&results, now))
         .await?;
     if stored > 0 {
         inner.voice.live(chat, id);

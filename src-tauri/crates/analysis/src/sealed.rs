@@ -8,7 +8,7 @@ use chatstats_model::{ChatId, ConversationId};
 use chatstats_store::{Lane, NewTask, Selection, StoreError};
 
 use crate::analysis::{Inner, lanes};
-use crate::requests;
+use crate::{forget, requests};
 
 /// The name under which the database keeps how far the bus was read.
 const MARK: &str = "sealed_read_to";
@@ -132,7 +132,7 @@ async fn note(inner: &Inner, taken: Taken) -> Result<(), StoreError> {
     if is_some || taken.has_gap {
         inner
             .store
-            .write(Lane::Bulk, 0, move |write| {
+            .write_analysis(Lane::Bulk, 0, move |write| {
                 for task in &taken.sealed {
                     for lane in &lanes {
                         write.queue_task(*task, *lane, SEALED_PRIORITY, now)?;
@@ -145,6 +145,8 @@ async fn note(inner: &Inner, taken: Taken) -> Result<(), StoreError> {
             })
             .await?;
         inner.wake.notify_one();
+        // Where conversations are cut anew some go, and others are sealed.
+        forget::results_of_gone(inner).await;
     }
     Ok(())
 }
@@ -165,7 +167,7 @@ async fn all_that_lack(inner: &Inner) -> Result<(), StoreError> {
             .await?;
         for some in lacking.chunks(TAKEN_AT_ONCE) {
             let (some, now) = (some.to_vec(), inner.settings.now());
-            let queued = inner.store.write(Lane::Bulk, 0, move |write| {
+            let queued = inner.store.write_analysis(Lane::Bulk, 0, move |write| {
                 for task in &some {
                     write.queue_task(*task, lane, SEALED_PRIORITY, now)?;
                 }

@@ -45,7 +45,7 @@ pub(crate) async fn seed(
     let now = inner.settings.now();
     inner
         .store
-        .write(Lane::Bulk, 0, move |write| write.count_run(id))
+        .write_analysis(Lane::Bulk, 0, move |write| write.count_run(id))
         .await?;
     if let Some((run, announced)) = inner.store.read(move |reader| reader.run(id)).await?
         && announced < Announced::Seeded
@@ -57,7 +57,7 @@ pub(crate) async fn seed(
     }
     inner
         .store
-        .write(Lane::Bulk, 0, move |write| write.open_run(id, now))
+        .write_analysis(Lane::Bulk, 0, move |write| write.open_run(id, now))
         .await?;
     tracing::info!(run.id = %id, "a run is seeded");
     inner.wake.notify_one();

@@ -1,18 +1,23 @@
 //! Work that nobody waits for, beside messages that somebody does wait for.
+//!
+//! What analysis writes has a file and a writer of its own, for which no message waits; but a message needs the
+//! processors, and the disk, on its way to those who follow. So whoever works here looks whether messages come.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use chatstats_store::{Lane, Store, StoreError, Write};
+use chatstats_store::{Lane, Store, StoreError, WriteAnalysis};
 
 /// So long after a message came, more are expected.
 const MESSAGES_COME: Duration = Duration::from_millis(50);
 
-/// So long after a message came, another may come at any moment. No longer, since whatever somebody waits for counts as
-/// one here: also that a run is started.
+/// So long after a message came, another may come at any moment.
 const MESSAGES_MAY_COME: Duration = Duration::from_secs(1);
 
-/// Items in one step of the writer, at most. One that arrives in the middle waits for the commit of them.
+/// How long a message takes to reach a thousand followers.
+const SPREAD: Duration = Duration::from_millis(15);
+
+/// Items in one step of the writer, at most. Where a message comes in the middle, what there is by then is committed.
 const AT_ONCE: AtOnce = AtOnce {
     alone: 1_000,
     may_come: 500,
@@ -42,12 +47,20 @@ impl AtOnce {
 
 /// Whether messages come one after the other: whoever computes rests in between, and writes little at once.
 pub(crate) fn do_messages_come(store: &Store) -> bool {
-    since_message(store).is_some()
+    store.since_live().is_some_and(|since| since < MESSAGES_COME)
 }
 
-/// How long ago the last message came, where messages come one after the other.
-pub(crate) fn since_message(store: &Store) -> Option<Duration> {
-    store.since_live().filter(|since| *since < MESSAGES_COME)
+/// How long until the last message has reached those who follow, where messages come one after the other.
+pub(crate) fn until_spread(store: &Store) -> Option<Duration> {
+    let since = store.since_live().filter(|since| *since < MESSAGES_COME)?;
+    Some(SPREAD.saturating_sub(since))
+}
+
+/// Waits for that. Not for the next one as well: what is written here is waited for too.
+pub(crate) async fn let_spread(store: &Store) {
+    if let Some(rest) = until_spread(store).filter(|rest| !rest.is_zero()) {
+        tokio::time::sleep(rest).await;
+    }
 }
 
 /// Writes all items, `few` at a time, in as many steps as it takes: each ends where a message waits.
@@ -59,15 +72,16 @@ pub(crate) async fn in_steps<T: Send + Sync + 'static>(
     store: &Store,
     items: Vec<T>,
     few: usize,
-    put: impl Fn(&mut Write<'_>, &[T]) -> Result<(), StoreError> + Send + Sync + 'static,
+    put: impl Fn(&mut WriteAnalysis<'_>, &[T]) -> Result<(), StoreError> + Send + Sync + 'static,
 ) -> Result<(), StoreError> {
     let (items, put) = (Arc::new(items), Arc::new(put));
     let mut done = 0;
     while done < items.len() {
+        let_spread(store).await;
         let (items, put) = (Arc::clone(&items), Arc::clone(&put));
         let most = AT_ONCE.beside(store);
         done = store
-            .write(Lane::Bulk, 0, move |write| {
+            .write_analysis(Lane::Bulk, 0, move |write| {
                 let mut upto = done;
                 for few in items[done..].chunks(few) {
                     put(write, few)?;

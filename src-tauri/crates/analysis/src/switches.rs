@@ -79,7 +79,7 @@ impl Switches {
         }
         let json = serde_json::to_string(&off).unwrap_or_default();
         store
-            .write(Lane::Live, 0, move |write| write.set_mark(MARK, &json))
+            .write_analysis(Lane::Live, 0, move |write| write.set_mark(MARK, &json))
             .await?;
         tracing::info!(pass = name, enabled, "a pass was switched");
         let runs = without(&self.available, &off).into();

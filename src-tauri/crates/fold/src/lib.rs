@@ -35,6 +35,16 @@ const PASSES: usize = 4;
 /// How long to wait for another process that has the file locked, as a backup program may.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Whom the thread goes before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// As everybody else: the log is not to grow beside a writer that never pauses.
+    Even,
+    /// Last, where the system lets one thread say so (Linux): for some 20 ms each time it would take a processor from
+    /// what people wait for.
+    Last,
+}
+
 /// The thread. Owned by the writer; dropping it waits for the thread.
 pub struct Fold {
     thread: Option<JoinHandle<()>>,
@@ -61,7 +71,7 @@ impl Fold {
     /// # Errors
     ///
     /// The file cannot be opened once more, or the thread cannot be started.
-    pub fn start(writer: &mut Connection, path: &Path) -> Result<Self, rusqlite::Error> {
+    pub fn start(writer: &mut Connection, path: &Path, turn: Turn) -> Result<Self, rusqlite::Error> {
         // No creation: the writer has it open.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let conn = Connection::open_with_flags(path, flags)?;
@@ -76,7 +86,12 @@ impl Fold {
         let of_thread = Arc::clone(&due);
         let thread = std::thread::Builder::new()
             .name("fold".to_owned())
-            .spawn(move || run(&conn, &flush, &words, &of_thread.finish));
+            .spawn(move || {
+                if turn == Turn::Last {
+                    go_last();
+                }
+                run(&conn, &flush, &words, &of_thread.finish);
+            });
         let thread = thread.map_err(|error| {
             let cannot = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CANTOPEN);
             rusqlite::Error::SqliteFailure(cannot, Some(format!("a thread could not be started: {error}")))
@@ -150,6 +165,18 @@ impl Flush {
     }
 }
 
+/// Not so far as to run only where nobody else wants to (sched(7), "SCHED_IDLE"): whoever waits for the file system's
+/// journal waits for those who hold it.
+fn go_last() {
+    #[cfg(target_os = "linux")]
+    {
+        const LOWEST: i32 = 19;
+        // Of this thread alone: setpriority(2), "C library/kernel differences". If it is refused, it is no more polite
+        // than the rest.
+        let _refused = rustix::process::setpriority_process(None, LOWEST);
+    }
+}
+
 fn run(conn: &Connection, flush: &Flush, words: &Receiver<Word>, finish: &AtomicBool) {
     while let Ok(Word::Copy) = words.recv() {
         if finish.load(Ordering::Relaxed) {
@@ -180,9 +207,10 @@ fn copy(conn: &Connection, flush: &Flush) -> Result<i64, rusqlite::Error> {
     Ok(log_pages)
 }
 
-/// Copies what can be copied without keeping anybody waiting. Answers how long the log was then, in pages.
+/// Copies what can be copied without keeping anybody waiting; of other files that the connection has attached, nothing.
+/// Answers how long the log was then, in pages.
 fn pass(conn: &Connection) -> Result<i64, rusqlite::Error> {
-    let mut checkpoint = conn.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")?;
+    let mut checkpoint = conn.prepare_cached("PRAGMA main.wal_checkpoint(PASSIVE)")?;
     checkpoint.query_row([], |row| row.get(1))
 }
 
@@ -215,7 +243,7 @@ mod tests {
             conn.pragma_update(None, "journal_mode", "WAL").expect("WAL");
             conn.execute_batch("CREATE TABLE rows (value BLOB)")
                 .expect("made");
-            let fold = Fold::start(&mut conn, &path).expect("started");
+            let fold = Fold::start(&mut conn, &path, Turn::Last).expect("started");
             Self {
                 fold,
                 conn,

@@ -69,6 +69,6 @@ fn attachment_bytes(attachment: &Attachment) -> usize {
         + text_bytes(&attachment.media_type)
 }
 
-fn text_bytes(text: &Option<String>) -> usize {
-    text.as_ref().map_or(0, String::len)
+fn text_bytes(text: &Option<impl AsRef<str>>) -> usize {
+    text.as_ref().map_or(0, |text| text.as_ref().len())
 }

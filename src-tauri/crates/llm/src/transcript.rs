@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
+use std::sync::Arc;
 
 use chatstats_model::{ContactId, Kind, Message, MessageId};
 use jiff::tz::TimeZone;
@@ -96,10 +97,13 @@ impl Transcript {
     }
 }
 
+/// Whose name it is: whether the user's, whose contact's, and what the source calls them.
+type Who = (bool, Option<ContactId>, Option<Arc<str>>);
+
 struct Writer<'a> {
     zone: &'a TimeZone,
     message_tokens_max: u64,
-    names: HashMap<(bool, Option<ContactId>, Option<String>), String>,
+    names: HashMap<Who, String>,
     /// How many people of each name there are.
     taken: HashMap<String, u32>,
 }

@@ -1,5 +1,7 @@
 //! A message and what hangs on it.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -35,8 +37,9 @@ pub struct Message {
     pub chat_id: ChatId,
     /// The person who wrote it; none for lines of the app itself.
     pub sender_id: Option<ContactId>,
-    /// That person's name, as the source gives it.
-    pub sender: Option<String>,
+    /// That person's name, as the source gives it; one for all messages that are read together.
+    #[ts(type = "string | null")]
+    pub sender: Option<Arc<str>>,
     /// Whether the user wrote it.
     pub is_from_me: bool,
     /// The text to the letter: not trimmed, not normalised.

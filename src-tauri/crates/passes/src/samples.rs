@@ -9,7 +9,7 @@ pub(crate) fn message(at_s: i64, contact: i64, text: &str) -> Message {
         id: MessageId(at_s),
         chat_id: ChatId(1),
         sender_id: Some(ContactId(contact)),
-        sender: Some(format!("Contact {contact}")),
+        sender: Some(format!("Contact {contact}").into()),
         is_from_me: contact == 1,
         content: text.to_owned(),
         timestamp: Timestamp::from_seconds(NOON + at_s).expect("a time of this century"),

@@ -118,7 +118,7 @@ fn conversation() -> impl Strategy<Value = Vec<Message>> {
             id: MessageId(id),
             chat_id: ChatId(1),
             sender_id: sender.map(ContactId),
-            sender: sender.map(|contact| contact.to_string()),
+            sender: sender.map(|contact| contact.to_string().into()),
             is_from_me: sender == Some(1),
             content,
             timestamp: Timestamp::from_seconds(start + at).expect("a year with four digits"),

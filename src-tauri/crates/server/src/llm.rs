@@ -123,7 +123,7 @@ impl Ledger for Kept {
         };
         let written = self
             .0
-            .write_blocking(Lane::Live, move |write| write.set_mark(MARK, &json));
+            .write_analysis_blocking(Lane::Live, move |write| write.set_mark(MARK, &json));
         if let Err(error) = written {
             not_kept(&error);
         }
@@ -159,7 +159,7 @@ mod tests {
         drop(store);
         let store = Store::open(dir.path()).expect("opened");
         assert_eq!(Kept(store.clone()).read(), Some(spent));
-        let spoil = store.write_blocking(Lane::Live, |write| write.set_mark(MARK, "not JSON"));
+        let spoil = store.write_analysis_blocking(Lane::Live, |write| write.set_mark(MARK, "not JSON"));
         spoil.expect("written");
         assert_eq!(Kept(store).read(), None);
     }

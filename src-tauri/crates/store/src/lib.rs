@@ -1,6 +1,6 @@
-//! SQLite: the truth about chats, messages, contacts and imports.
+//! SQLite: the truth about chats, messages, contacts and imports; and, in a file of its own, what analysis makes of it.
 //!
-//! One thread writes, in group commits; a few threads read. Both sit behind [`Store`], a cheap handle. Whoever
+//! One thread writes to each file, in group commits; a few threads read both. All sit behind [`Store`], a cheap handle. Whoever
 //! wants to hear of a commit implements [`CommitListener`]. Knows no HTTP, no formats and no subscribers.
 //!
 //! The database survives `kill -9` at any moment: it is in WAL mode and never turns `synchronous` off.
@@ -34,7 +34,10 @@ pub use tables::search::SearchQuery;
 pub use tables::tasks::{ATTEMPTS_MAX, NewTask, TaskLane, TaskQuery};
 pub use tables::tries::{Claimed, Ending, Finished, Settled};
 pub use tables::work::{ANALYSED_MESSAGES_MAX, ConversationWork};
-pub use writer::{Commit, CommitListener, Lane, Published, Write};
+pub use writer::{Commit, CommitListener, Lane, Published, Write, WriteAnalysis};
 
-/// The database's file name in the data directory.
+/// The name of the file of messages in the data directory.
 pub const DATABASE_FILE: &str = "chatstats.db";
+
+/// The name of the file of analysis beside it.
+pub const ANALYSIS_FILE: &str = "analysis.db";

@@ -1,13 +1,18 @@
-//! Opening connections: the one that writes and those that read.
+//! Opening connections: the one that writes to each file, and those that read both.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::OpenError;
 
-/// Page cache of the writer, in KiB: holds the upper levels of the indexes of ten million messages.
+/// What the file of messages is called on a connection that writes to the file of analysis, and the other way round on
+/// one that reads. No table is in both: queries need not say which they mean.
+pub(crate) const STORED: &str = "stored";
+const ANALYSIS: &str = "analysis";
+
+/// Page cache of a writer, in KiB: holds the upper levels of the indexes of ten million messages.
 const WRITER_CACHE_KIB: i64 = 16 * 1024;
 
 /// Page cache of each reader, in KiB. Small: the operating system caches the file as well.
@@ -25,6 +30,13 @@ const STATEMENTS_CACHED: usize = 96;
 /// lock keeps other writers out; a backup program may still look in.
 const BUSY_TIMEOUT_MS: u64 = 5_000;
 
+/// Where the files are.
+#[derive(Clone, Debug)]
+pub(crate) struct Files {
+    pub(crate) messages: PathBuf,
+    pub(crate) analysis: PathBuf,
+}
+
 pub(crate) fn writer(path: &Path) -> Result<Connection, OpenError> {
     let conn = connect(
         path,
@@ -41,12 +53,23 @@ pub(crate) fn writer(path: &Path) -> Result<Connection, OpenError> {
     Ok(conn)
 }
 
-pub(crate) fn reader(path: &Path) -> Result<Connection, OpenError> {
+pub(crate) fn reader(files: &Files) -> Result<Connection, OpenError> {
+    let path = &files.messages;
     let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, READER_CACHE_KIB)?;
+    attach(&conn, &files.analysis, ANALYSIS)?;
     // Not opened read-only: a reader of a WAL database must be able to create its shared-memory file.
     conn.pragma_update(None, "query_only", true)
         .map_err(|e| classify(path, e))?;
     Ok(conn)
+}
+
+/// Lets a connection read another file as well.
+pub(crate) fn attach(conn: &Connection, path: &Path, name: &str) -> Result<(), OpenError> {
+    let failed = |e| classify(path, e);
+    conn.execute("ATTACH ?1 AS ?2", rusqlite::params![path.to_string_lossy(), name])
+        .map_err(failed)?;
+    conn.pragma_update(Some(name), "cache_size", -READER_CACHE_KIB)
+        .map_err(failed)
 }
 
 fn connect(path: &Path, flags: OpenFlags, cache_kib: i64) -> Result<Connection, OpenError> {

@@ -1,25 +1,26 @@
 //! A few threads that read, each with its own connection.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
 
+use crate::open::Files;
 use crate::{OpenError, StoreError, open};
 
 /// Reading threads. Queries are short (long answers are read in pages), so a few serve hundreds of clients; more
 /// would only take memory.
 const READERS: usize = 4;
 
-/// A connection that reads. Each query method is one consistent look; [`Reader::consistent`] joins several.
+/// A connection that reads. Each query method is one consistent look; [`Reader::consistent`] joins several. Messages and
+/// what is made of them are two files: each of the two is seen at one moment, which need not be the same.
 pub struct Reader {
     pub(crate) conn: Connection,
 }
 
 impl Reader {
-    /// Checks the whole database: what is damaged, in SQLite's words. Takes as long as it is large.
+    /// Checks both files: what is damaged, in SQLite's words. Takes as long as they are large.
     pub fn check(&self) -> Result<Vec<String>, StoreError> {
         let mut check = self.conn.prepare("PRAGMA integrity_check")?;
         let lines = check
@@ -52,20 +53,20 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    pub(crate) fn open(path: &Path) -> Result<Pool, OpenError> {
+    pub(crate) fn open(files: &Files) -> Result<Pool, OpenError> {
         let (sender, receiver) = channel::<Query>();
         let receiver = Arc::new(Mutex::new(receiver));
         let mut threads = Vec::with_capacity(READERS);
         for index in 0..READERS {
             let reader = Reader {
-                conn: open::reader(path)?,
+                conn: open::reader(files)?,
             };
             let receiver = Arc::clone(&receiver);
             let thread = std::thread::Builder::new()
                 .name(format!("store-read-{index}"))
                 .spawn(move || serve(&reader, &receiver))
                 .map_err(|e| OpenError::Io {
-                    path: path.into(),
+                    path: files.messages.clone(),
                     detail: e.to_string(),
                 })?;
             threads.push(thread);

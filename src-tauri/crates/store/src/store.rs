@@ -3,11 +3,13 @@
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
+use crate::open::Files;
 use crate::reader::{Pool, Reader};
-use crate::writer::{CommitListener, Lane, Write, Writer};
-use crate::{DATABASE_FILE, OpenError, StoreError, open, schema};
+use crate::schema::Opened;
+use crate::writer::{Analyses, Book, CommitListener, Lane, Messages, Write, WriteAnalysis, Writer};
+use crate::{ANALYSIS_FILE, DATABASE_FILE, OpenError, StoreError, open, schema};
 
-/// The database, open. Cheap to clone; the last clone that goes closes it.
+/// The database, open: a file of messages and one of what analysis makes of them, each with a writer. Cheap to clone; the last clone that goes closes it.
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<Inner>,
@@ -15,11 +17,12 @@ pub struct Store {
 
 struct Inner {
     epoch: String,
-    path: std::path::PathBuf,
+    files: Files,
     listener: Arc<OnceLock<Arc<dyn CommitListener>>>,
-    // Dropped in this order: readers first, so that the writer is the last to close and can truncate the log.
+    // Dropped in this order: whoever only reads a file closes it before its writer, which can truncate the log then.
     readers: Pool,
-    writer: Writer,
+    analyses: Writer<Analyses>,
+    messages: Writer<Messages>,
 }
 
 impl Store {
@@ -27,23 +30,42 @@ impl Store {
     ///
     /// The directory must exist and the caller must hold its lock: two processes never write one database.
     pub fn open(data_dir: &Path) -> Result<Store, OpenError> {
-        let path = data_dir.join(DATABASE_FILE);
-        let mut conn = open::writer(&path)?;
-        schema::migrate(&mut conn, &path)?;
-        let failed = |e| open::classify(&path, e);
+        let files = Files {
+            messages: data_dir.join(DATABASE_FILE),
+            analysis: data_dir.join(ANALYSIS_FILE),
+        };
+        let mut conn = open::writer(&files.messages)?;
+        let mut of_analysis = open::writer(&files.analysis)?;
+        schema::migrate(
+            Opened {
+                conn: &mut conn,
+                path: &files.messages,
+            },
+            Opened {
+                conn: &mut of_analysis,
+                path: &files.analysis,
+            },
+        )?;
+        open::attach(&of_analysis, &files.messages, open::STORED)?;
+        let failed = |e| open::classify(&files.messages, e);
         let epoch = conn
             .query_row("SELECT value FROM meta WHERE key = 'epoch'", [], |row| row.get(0))
             .map_err(failed)?;
         let listener = Arc::new(OnceLock::new());
-        let readers = Pool::open(&path)?;
-        let writer = Writer::start(conn, &path, Arc::clone(&listener)).map_err(failed)?;
+        let readers = Pool::open(&files)?;
+        let messages = Messages::load(&conn, Arc::clone(&listener)).map_err(failed)?;
+        let messages = Writer::start(conn, &files.messages, messages).map_err(failed)?;
+        let analyses = Analyses::beside(messages.queue());
+        let analyses = Writer::start(of_analysis, &files.analysis, analyses)
+            .map_err(|e| open::classify(&files.analysis, e))?;
         Ok(Store {
             inner: Arc::new(Inner {
                 epoch,
-                path,
+                files,
                 listener,
                 readers,
-                writer,
+                analyses,
+                messages,
             }),
         })
     }
@@ -53,11 +75,12 @@ impl Store {
         &self.inner.epoch
     }
 
-    /// The size of the database file with its log, in bytes.
+    /// The size of the files with their logs, in bytes.
     pub fn size_bytes(&self) -> u64 {
-        let wal = self.inner.path.with_extension("db-wal");
-        [self.inner.path.as_path(), &wal]
-            .iter()
+        let files = &self.inner.files;
+        [&files.messages, &files.analysis]
+            .into_iter()
+            .flat_map(|path| [path.clone(), path.with_extension("db-wal")])
             .filter_map(|p| p.metadata().ok())
             .map(|m| m.len())
             .sum()
@@ -100,7 +123,7 @@ impl Store {
     ///
     /// [`StoreError::Unavailable`] if it cannot be opened.
     pub fn reader(&self) -> Result<Reader, StoreError> {
-        let opened = open::reader(&self.inner.path);
+        let opened = open::reader(&self.inner.files);
         let conn = opened.map_err(|error| StoreError::Unavailable(error.to_string()))?;
         Ok(Reader { conn })
     }
@@ -114,7 +137,9 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&mut Write<'_>) -> Result<T, StoreError> + Send + 'static,
     {
-        self.hand_over(lane, cost_bytes, work).await?.await
+        hand_over(&self.inner.messages, lane, cost_bytes, work)
+            .await?
+            .await
     }
 
     /// As [`Store::write`], but ready once `work` has its place in the queue: what is handed over later is done later.
@@ -129,12 +154,7 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&mut Write<'_>) -> Result<T, StoreError> + Send + 'static,
     {
-        let room = self.inner.writer.room(cost_bytes).await?;
-        let (reply, answer) = tokio::sync::oneshot::channel();
-        self.inner
-            .writer
-            .submit(lane, Some(room), work, move |result| drop(reply.send(result)))?;
-        Ok(async { answer.await.map_err(|_| StoreError::Closed)? })
+        hand_over(&self.inner.messages, lane, cost_bytes, work).await
     }
 
     /// As [`Store::write`], for threads outside the async world, which hold one write at a time.
@@ -153,32 +173,77 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&mut Write<'_>) -> Result<T, StoreError> + Send + 'static,
     {
-        let (reply, answer) = std::sync::mpsc::sync_channel(1);
-        self.inner
-            .writer
-            .submit(lane, None, work, move |result| drop(reply.send(result)))?;
-        Ok(Later(answer))
+        later(&self.inner.messages, lane, work)
     }
 
-    /// How long ago the last live write came, if there was one since the start: who works for nobody in particular
-    /// can rest while somebody is served.
+    /// As [`Store::write`], to what analysis makes of messages. It has a writer of its own, for which no message waits.
+    pub async fn write_analysis<T, F>(&self, lane: Lane, cost_bytes: usize, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut WriteAnalysis<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        hand_over(&self.inner.analyses, lane, cost_bytes, work)
+            .await?
+            .await
+    }
+
+    /// As [`Store::write_analysis`], for threads outside the async world.
+    pub fn write_analysis_blocking<T, F>(&self, lane: Lane, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut WriteAnalysis<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        later(&self.inner.analyses, lane, work)?.wait()
+    }
+
+    /// How long ago the last live write of messages came, if there was one since the start: who works for nobody in
+    /// particular can rest while somebody is served.
     pub fn since_live(&self) -> Option<std::time::Duration> {
-        self.inner.writer.since_live()
+        self.inner.messages.since_live()
     }
 
     /// Returns once everything committed so far can be found by [`Reader::search`]. The index follows writes at a
     /// short distance; call this before a search that must see them.
     pub async fn settle_index(&self) -> Result<(), StoreError> {
-        if self.inner.writer.is_indexed() {
+        if !self.inner.messages.has_backlog() {
             return Ok(());
         }
         self.write(Lane::Live, 0, |write| write.index_all()).await
     }
 
-    /// Writes what is queued, takes nothing more, and folds the log into the database.
+    /// Writes what is queued, takes nothing more, and folds the logs into their files.
     pub fn shutdown(&self) {
-        self.inner.writer.shutdown();
+        self.inner.analyses.shutdown();
+        self.inner.messages.shutdown();
     }
+}
+
+async fn hand_over<B, T, F>(
+    writer: &Writer<B>,
+    lane: Lane,
+    cost_bytes: usize,
+    work: F,
+) -> Result<impl Future<Output = Result<T, StoreError>> + Send + use<B, T, F>, StoreError>
+where
+    B: Book,
+    T: Send + 'static,
+    F: for<'w> FnOnce(&mut B::Write<'w>) -> Result<T, StoreError> + Send + 'static,
+{
+    let room = writer.room(cost_bytes).await?;
+    let (reply, answer) = tokio::sync::oneshot::channel();
+    writer.submit(lane, Some(room), work, move |result| drop(reply.send(result)))?;
+    Ok(async { answer.await.map_err(|_| StoreError::Closed)? })
+}
+
+fn later<B, T, F>(writer: &Writer<B>, lane: Lane, work: F) -> Result<Later<T>, StoreError>
+where
+    B: Book,
+    T: Send + 'static,
+    F: for<'w> FnOnce(&mut B::Write<'w>) -> Result<T, StoreError> + Send + 'static,
+{
+    let (reply, answer) = std::sync::mpsc::sync_channel(1);
+    writer.submit(lane, None, work, move |result| drop(reply.send(result)))?;
+    Ok(Later(answer))
 }
 
 /// The answer to a write that is still to come.

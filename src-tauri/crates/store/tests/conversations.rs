@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chatstats_model::{ChatId, Conversation, ConversationId, Kind, Timestamp};
-use chatstats_store::{DATABASE_FILE, Lane, NewMessage, Put, Seal, Store, StoreError, Write};
+use chatstats_store::{
+    ANALYSIS_FILE, DATABASE_FILE, Lane, NewMessage, NewResult, Put, Seal, Store, StoreError, Write,
+    WriteAnalysis,
+};
 use proptest::prelude::*;
 
 const GAP_MINUTES: i64 = 90;
@@ -286,6 +289,38 @@ fn a_database_from_before_there_were_conversations_is_cut() {
     assert_eq!(world.conversations().len(), before.len() + 1);
 }
 
+#[test]
+fn results_go_with_their_conversation_and_no_others() {
+    let mut world = World::new();
+    world.store(&[(0, 0), (0, 1), (0, 2), (0, 150), (1, 0)]);
+    for one in world.conversations() {
+        world.put_result(&one);
+    }
+    let before = world.conversations();
+    assert_eq!(before.len(), 3);
+    assert_eq!(world.forget_gone(), []);
+    // What comes in between joins the two: the larger one stays.
+    world.store(&[(0, 75)]);
+    let after = world.conversations();
+    assert_eq!(after.len(), 2);
+    let (stays, goes): (Vec<_>, Vec<_>) = before
+        .into_iter()
+        .partition(|one| after.iter().any(|other| other.id == one.id));
+    let raw = rusqlite::Connection::open(world.dir.path().join(ANALYSIS_FILE)).expect("opened");
+    let count =
+        "SELECT count(*) FROM analysed a JOIN results r ON r.id / 256 = a.place WHERE a.conversation_id = ?1";
+    let of = |id: ConversationId| -> i64 { raw.query_row(count, [id.0], |row| row.get(0)).expect("read") };
+    assert_eq!(of(goes[0].id), 1, "until it is forgotten");
+    assert_eq!(world.forget_gone(), [goes[0].id]);
+    assert_eq!(of(goes[0].id), 0);
+    assert_eq!((of(stays[0].id), of(stays[1].id)), (1, 1));
+    assert_eq!(world.forget_gone(), []);
+    // Another pause takes all out and puts back what is as it was.
+    world.set_gap(GAP_MINUTES as u32 + 1, &[]);
+    world.forget_gone();
+    assert_eq!((of(stays[0].id), of(stays[1].id)), (1, 1));
+}
+
 /// A message as the model knows it.
 struct Known {
     chat: usize,
@@ -438,6 +473,37 @@ impl World {
     }
 
     /// All conversations, chat by chat, in their order.
+    fn put_result(&self, one: &Conversation) {
+        let id = one.id;
+        let work = self
+            .store
+            .read_blocking(move |reader| reader.conversation_work(id, &[]));
+        let result = NewResult {
+            conversation_id: id,
+            pass: "counts".into(),
+            version: 1,
+            fingerprint: work.expect("read").expect("there").fingerprint,
+            json: "{}".to_owned(),
+        };
+        let put = move |write: &mut WriteAnalysis<'_>| write.put_live_results(&[result], at(0));
+        let stored = self.store.write_analysis_blocking(Lane::Bulk, put);
+        assert_eq!(stored.expect("stored"), 1);
+    }
+
+    /// Forgets results of conversations that are gone; those that had some.
+    fn forget_gone(&self) -> Vec<ConversationId> {
+        let forget = |write: &mut WriteAnalysis<'_>| write.forget_results_of_gone(ALL);
+        let gone = self
+            .store
+            .write_analysis_blocking(Lane::Bulk, forget)
+            .expect("forgotten");
+        let told = gone.clone();
+        self.store
+            .write_blocking(Lane::Bulk, move |write| write.forget_gone(&told))
+            .expect("noted");
+        gone
+    }
+
     fn conversations(&self) -> Vec<Conversation> {
         let chats = self.chats.clone();
         let all = self.store.read_blocking(move |reader| {

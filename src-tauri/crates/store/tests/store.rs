@@ -346,6 +346,76 @@ fn a_bulk_write_sees_that_a_live_one_waits_and_no_other() {
     other.wait().expect("committed");
 }
 
+#[test]
+fn messages_and_analysis_are_written_beside_each_other() {
+    let (_dir, store) = open();
+    let (go, went) = std::sync::mpsc::channel::<()>();
+    let messages = store
+        .write_later(Lane::Live, move |write| {
+            let chat = write.chat("test", "c", None)?;
+            Ok((chat, went.recv_timeout(PATIENCE).is_ok()))
+        })
+        .expect("queued");
+    // It is in the middle of its transaction, and stays there until this is committed.
+    store
+        .write_analysis_blocking(Lane::Live, |write| write.set_mark("place", "1-0"))
+        .expect("written");
+    let read = |reader: &Reader| Ok((reader.mark("place")?, reader.chats()?.len()));
+    let seen = store.read_blocking(read).expect("read");
+    assert_eq!(seen, (Some("1-0".to_owned()), 0), "and a reader sees both files");
+    go.send(()).expect("it waits");
+    let (chat, was_let_go) = messages.wait().expect("committed");
+    assert!(was_let_go);
+
+    // The other way round; and that one hears that a message came, though nobody waits for it.
+    let (ask, asked) = std::sync::mpsc::channel::<()>();
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            store.write_analysis_blocking(Lane::Bulk, move |write| {
+                while asked.recv().is_ok() {
+                    let _nobody_asks = tell.send(write.is_in_the_way());
+                }
+                Ok(())
+            })
+        });
+        let is_in_the_way = || {
+            ask.send(()).expect("the write goes on");
+            told.recv_timeout(PATIENCE).expect("an answer")
+        };
+        assert!(!is_in_the_way());
+        store.write_blocking(Lane::Bulk, |_| Ok(())).expect("committed");
+        assert!(!is_in_the_way(), "a batch of an import is no message");
+        store
+            .write_blocking(Lane::Live, move |write| put(write, chat, "a", "text", at(1)))
+            .expect("committed");
+        assert!(is_in_the_way());
+        drop(ask);
+    });
+}
+
+#[test]
+fn a_write_of_analysis_that_fails_leaves_nothing_behind() {
+    let (_dir, store) = open();
+    let failed: Result<(), _> = store.write_analysis_blocking(Lane::Live, |write| {
+        write.set_mark("place", "1-0")?;
+        Err(StoreError::Invalid("no".into()))
+    });
+    assert!(matches!(failed, Err(StoreError::Invalid(_))));
+    assert_eq!(
+        store.read_blocking(|reader| reader.mark("place")).expect("read"),
+        None
+    );
+    store
+        .write_analysis_blocking(Lane::Live, |write| write.set_mark("place", "2-0"))
+        .expect("written");
+    let mark = store.read_blocking(|reader| reader.mark("place")).expect("read");
+    assert_eq!(mark.as_deref(), Some("2-0"));
+}
+
+/// How long a test waits for what must come at once.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(4);
+
 #[derive(Default)]
 struct Heard(Mutex<Vec<Vec<(Rev, Rev)>>>);
 

@@ -171,7 +171,7 @@ impl Lender<'_> {
             return Ok(false);
         }
         let until = dispatch::later(now, inner.settings.lease);
-        let claimed = inner.store.write(Lane::Bulk, 0, move |write| {
+        let claimed = inner.store.write_analysis(Lane::Bulk, 0, move |write| {
             write.claim_tasks(lane, LENT, room, until, now)
         });
         let claimed = claimed.await?;
@@ -245,7 +245,7 @@ async fn send(inner: &Inner, claimed: Vec<Claimed>, teller: &Teller) -> Result<u
     if !back.is_empty() {
         inner
             .store
-            .write(Lane::Bulk, 0, move |write| write.put_back_tasks(&back))
+            .write_analysis(Lane::Bulk, 0, move |write| write.put_back_tasks(&back))
             .await?;
         inner.wake.notify_one();
     }
@@ -318,7 +318,7 @@ async fn take_back_lost(
     let now = inner.settings.now();
     let settled = inner
         .store
-        .write(Lane::Bulk, 0, move |write| write.take_back_tasks_of(LENT, now))
+        .write_analysis(Lane::Bulk, 0, move |write| write.take_back_tasks_of(LENT, now))
         .await?;
     if !settled.is_empty() {
         tracing::warn!(
@@ -384,7 +384,7 @@ async fn follow(inner: &Inner, teller: &Teller, answers: &Arrived) -> Result<(),
         if let Some(settled) = last.and_then(|last| place.passed(last)) {
             inner
                 .store
-                .write(Lane::Bulk, 0, move |write| {
+                .write_analysis(Lane::Bulk, 0, move |write| {
                     write.set_mark(MARK, &settled.to_string())
                 })
                 .await?;

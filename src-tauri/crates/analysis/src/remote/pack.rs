@@ -4,6 +4,7 @@
 //! the other, and numbers that grow are told by how much. A line of a chat takes its text and some ten bytes.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use chatstats_model::{Attachment, ChatId, ContactId, Kind, Message, MessageId, Reaction, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -86,9 +87,15 @@ impl<'a> Packed<'a> {
     /// The messages as they were; none if this was not packed by [`new`](Self::new).
     pub(super) fn messages(self) -> Option<Vec<Message>> {
         let mut messages = Vec::with_capacity(self.rows.len());
+        let names: Vec<Option<Arc<str>>> = self
+            .voices
+            .iter()
+            .map(|voice| voice.sender.map(Arc::from))
+            .collect();
         let (mut rest, mut id, mut sent_us) = (&*self.text, 0_i64, 0_i64);
         for row in self.rows {
-            let voice = self.voices.get(row.voice as usize)?;
+            let index = row.voice as usize;
+            let (voice, sender) = (self.voices.get(index)?, names.get(index)?);
             let (content, after) = rest.split_at_checked(row.length as usize)?;
             rest = after;
             id = id.wrapping_add(row.id_more);
@@ -97,7 +104,7 @@ impl<'a> Packed<'a> {
                 id: MessageId(id),
                 chat_id: voice.chat_id,
                 sender_id: voice.sender_id,
-                sender: voice.sender.map(str::to_owned),
+                sender: sender.clone(),
                 is_from_me: voice.is_from_me,
                 content: content.to_owned(),
                 timestamp: Timestamp::from_micros(sent_us)?,
@@ -148,7 +155,7 @@ mod tests {
             id: MessageId(id),
             chat_id: ChatId(id % 2),
             sender_id: sender.map(|name| ContactId(name.len() as i64)),
-            sender: sender.map(str::to_owned),
+            sender: sender.map(Into::into),
             is_from_me: id % 3 == 0,
             content: content.to_owned(),
             timestamp: Timestamp::from_micros(1_700_000_000_000_000 - id % 1_000 * 7_000_001)

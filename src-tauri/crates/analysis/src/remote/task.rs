@@ -99,7 +99,7 @@ impl LentAnswer {
                 Again::Yes | Again::No => None,
             },
         };
-        let result = |result: NewResult| (result.pass, result.version, result.json);
+        let result = |result: NewResult| (result.pass.into_owned(), result.version, result.json);
         Self {
             conversation,
             fingerprint,
@@ -124,9 +124,9 @@ impl LentAnswer {
         };
         let (conversation_id, fingerprint) = (self.conversation, self.fingerprint);
         finished.covered = self.covered.map(|set| Covered { set, fingerprint });
-        let result = |(pass, version, json)| NewResult {
+        let result = |(pass, version, json): (String, _, _)| NewResult {
             conversation_id,
-            pass,
+            pass: pass.into(),
             version,
             fingerprint,
             json,

@@ -205,7 +205,7 @@ async fn a_result_of_before_a_message_does_not_take_the_place_of_a_newer_one() {
     for (result, stored) in [(newer, 1), (older, 0)] {
         let put = world
             .store
-            .write(Lane::Live, 0, move |write| write.put_live_results(&[result], now));
+            .write_analysis(Lane::Live, 0, move |write| write.put_live_results(&[result], now));
         assert_eq!(put.await.expect("written"), stored);
     }
     assert_eq!(counted(&world).await, Some(2));
@@ -218,7 +218,7 @@ async fn result(world: &World) -> NewResult {
         let work = reader.conversation_work(open.id, &[])?.expect("there");
         Ok(NewResult {
             conversation_id: open.id,
-            pass: "counts".to_owned(),
+            pass: "counts".into(),
             version: 1,
             fingerprint: work.fingerprint,
             json: json!({ "messages": work.messages.len() }).to_string(),

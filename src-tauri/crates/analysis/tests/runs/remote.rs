@@ -314,7 +314,7 @@ async fn a_task_that_is_lost_in_its_last_try_ends_its_run() {
     let until = Timestamp::from_micros(now.as_micros() + 3_600_000_000).expect("in range");
     let conversation = world.sealed().await[0];
     // Lent again and again, and lost with the Redis that was emptied: nothing is in the queue.
-    let run = world.store.write(Lane::Bulk, 0, move |write| {
+    let run = world.store.write_analysis(Lane::Bulk, 0, move |write| {
         let new = NewRun {
             kind: RunKind::Conversation,
             chats: Vec::new(),

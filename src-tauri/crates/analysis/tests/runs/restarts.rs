@@ -58,7 +58,7 @@ async fn a_worker_that_dies_in_its_last_try_leaves_a_dead_letter_and_not_a_run_t
     let conversation = world.sealed().await[0];
     let run = world
         .store
-        .write(Lane::Bulk, 0, move |write| {
+        .write_analysis(Lane::Bulk, 0, move |write| {
             let new = NewRun {
                 kind: chatstats_model::RunKind::Conversation,
                 chats: Vec::new(),
@@ -137,7 +137,7 @@ async fn a_try_that_is_not_the_current_one_counts_for_nothing() {
     let world = World::with(2).await;
     let now = world.now();
     let conversations = world.sealed().await;
-    let counted = world.store.write(Lane::Bulk, 0, move |write| {
+    let counted = world.store.write_analysis(Lane::Bulk, 0, move |write| {
         let new = NewRun {
             kind: chatstats_model::RunKind::Conversation,
             chats: Vec::new(),
@@ -178,7 +178,7 @@ async fn a_task_whose_lease_runs_out_is_taken_back_and_not_before() {
     let (conversation, now) = (world.sealed().await[0], world.now());
     let until = Timestamp::from_micros(now.as_micros() + 3_600_000_000).expect("in range");
     // A worker elsewhere has the task, and is never heard of again.
-    let claimed = world.store.write(Lane::Bulk, 0, move |write| {
+    let claimed = world.store.write_analysis(Lane::Bulk, 0, move |write| {
         let task = NewTask {
             chat_id: chatstats_model::ChatId(1),
             conversation_id: conversation,

@@ -130,9 +130,9 @@ impl World {
         settings
     }
 
-    /// The database's file.
+    /// The file of analysis.
     pub(crate) fn store_path(&self) -> std::path::PathBuf {
-        self.folder.path().join(chatstats_store::DATABASE_FILE)
+        self.folder.path().join(chatstats_store::ANALYSIS_FILE)
     }
 
     /// The time that analysis sees.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use chatstats_fold::Fold;
+use chatstats_fold::{Fold, Turn};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
@@ -57,7 +57,7 @@ impl Writer {
     ) -> Result<Self, BusError> {
         let shared = Arc::new(Shared::default());
         let unswept = lock(&streams).trimmed();
-        let fold = Fold::start(&mut conn, &settings.path).map_err(FileError::from)?;
+        let fold = Fold::start(&mut conn, &settings.path, Turn::Even).map_err(FileError::from)?;
         let thread = Thread {
             conn,
             streams,

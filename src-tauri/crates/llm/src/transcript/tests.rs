@@ -10,7 +10,7 @@ fn message(index: i64, sender: &str, content: &str) -> Message {
         id: MessageId(100 + index),
         chat_id: ChatId(1),
         sender_id: Some(ContactId(sender.len() as i64)),
-        sender: Some(sender.to_owned()),
+        sender: Some(sender.into()),
         is_from_me: sender == "Me",
         content: content.to_owned(),
         timestamp: Timestamp::from_seconds(START_S + 60 * index).expect("in range"),

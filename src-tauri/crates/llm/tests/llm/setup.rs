@@ -89,7 +89,7 @@ pub(crate) fn message(index: i64, content: &str) -> Message {
         id: MessageId(40 + index),
         chat_id: ChatId(1),
         sender_id: Some(ContactId(index % 2)),
-        sender: Some(if is_from_me { "Me" } else { "Anna" }.to_owned()),
+        sender: Some(if is_from_me { "Me" } else { "Anna" }.into()),
         is_from_me,
         content: content.to_owned(),
         timestamp: Timestamp::from_seconds(NOW_S + index).expect("in range"),

@@ -26,7 +26,7 @@ fn message(id: i64, sender: &str, content: &str, timestamp: Timestamp) -> Messag
         id: MessageId(id),
         chat_id: ChatId(1),
         sender_id: Some(ContactId(contact)),
-        sender: Some(["Anna Berg", "Ben", "Carla"][contact as usize - 1].to_owned()),
+        sender: Some(["Anna Berg", "Ben", "Carla"][contact as usize - 1].into()),
         is_from_me: sender == "A",
         content: content.to_owned(),
         timestamp,

@@ -6,7 +6,7 @@ use chatstats_model::{
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::messages::time;
-use crate::{Reader, StoreError, Write};
+use crate::{Reader, StoreError, WriteAnalysis};
 
 /// What somebody says they will do.
 pub const PROMISE: &str = "promise";
@@ -156,7 +156,7 @@ impl Reader {
     }
 }
 
-impl Write<'_> {
+impl WriteAnalysis<'_> {
     /// Stores commitments of a chat, in the places of those with the same keys. What the user decided of one stays.
     pub fn put_commitments(&mut self, chat: ChatId, some: &[NewCommitment]) -> Result<(), StoreError> {
         let mut put = self.conn.prepare_cached(

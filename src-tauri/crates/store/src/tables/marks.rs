@@ -2,7 +2,7 @@
 
 use rusqlite::OptionalExtension;
 
-use crate::{Reader, StoreError, Write};
+use crate::{Reader, StoreError, WriteAnalysis};
 
 impl Reader {
     /// A mark; none if it was never set.
@@ -14,7 +14,7 @@ impl Reader {
     }
 }
 
-impl Write<'_> {
+impl WriteAnalysis<'_> {
     /// Sets a mark.
     pub fn set_mark(&mut self, name: &str, value: &str) -> Result<(), StoreError> {
         let mut set = self.conn.prepare_cached(

@@ -1,20 +1,25 @@
 //! Messages, the one large table: reading them. Storing them is in `put.rs`.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
 use chatstats_model::{
     Attachment, ChatId, ContactId, Kind, Message, MessageId, MessagePage, Reaction, Rev, Timestamp,
 };
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::types::ValueRef;
+use rusqlite::{CachedStatement, OptionalExtension, Row, params};
 
 use crate::{Reader, StoreError};
 
-const MESSAGE: &str =
-    "SELECT m.id, m.chat_id, c.id, c.name, m.from_me OR ifnull(c.is_me, 0), m.content, m.sent_us, m.kind,
+const MESSAGE: &str = "SELECT m.id, m.chat_id, m.identity_id, m.from_me, m.content, m.sent_us, m.kind,
         CASE WHEN m.reply_key IS NOT NULL
              THEN (SELECT r.id FROM messages r WHERE r.chat_id = m.chat_id AND r.key = m.reply_key) END,
         m.edited_us, m.extra
-    FROM messages m
-    LEFT JOIN identities i ON i.id = m.identity_id
-    LEFT JOIN contacts c ON c.id = i.contact_id";
+    FROM messages m";
+
+const PERSON: &str = "SELECT c.id, c.name, c.is_me FROM identities i JOIN contacts c ON c.id = i.contact_id
+    WHERE i.id = ?1";
 
 /// Where a page of messages lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -310,28 +315,82 @@ impl Reader {
     }
 
     pub(crate) fn select(&self, condition: &str, values: &[i64]) -> Result<Vec<Message>, StoreError> {
+        self.select_about(0, condition, values)
+    }
+
+    /// As [`Reader::select`], where it is known how many there are about.
+    pub(crate) fn select_about(
+        &self,
+        count: usize,
+        condition: &str,
+        values: &[i64],
+    ) -> Result<Vec<Message>, StoreError> {
         let mut query = self.conn.prepare_cached(&format!("{MESSAGE} {condition}"))?;
-        let rows = query.query_map(rusqlite::params_from_iter(values), message)?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let mut people = People {
+            find: self.conn.prepare_cached(PERSON)?,
+            known: HashMap::new(),
+        };
+        let mut messages = Vec::with_capacity(count);
+        // People are looked up while this is open: on the same snapshot.
+        let mut rows = query.query(rusqlite::params_from_iter(values))?;
+        while let Some(row) = rows.next()? {
+            messages.push(message(row, &mut people)?);
+        }
+        Ok(messages)
     }
 }
 
-fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
-    let extra: Option<String> = row.get(10)?;
-    let extra: Extra = extra
-        .and_then(|json| serde_json::from_str(&json).ok())
-        .unwrap_or_default();
+/// Those who wrote the messages of one query: few, next to the messages.
+struct People<'c> {
+    find: CachedStatement<'c>,
+    known: HashMap<i64, Option<Person>>,
+}
+
+struct Person {
+    id: ContactId,
+    name: Arc<str>,
+    is_me: bool,
+}
+
+impl People<'_> {
+    fn of(&mut self, identity: Option<i64>) -> rusqlite::Result<Option<&Person>> {
+        let Some(identity) = identity else {
+            return Ok(None);
+        };
+        let known = match self.known.entry(identity) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                let found = self.find.query_row([identity], |row| {
+                    Ok(Person {
+                        id: ContactId(row.get(0)?),
+                        name: row.get(1)?,
+                        is_me: row.get(2)?,
+                    })
+                });
+                place.insert(found.optional()?)
+            }
+        };
+        Ok(known.as_ref())
+    }
+}
+
+fn message(row: &Row<'_>, people: &mut People<'_>) -> rusqlite::Result<Message> {
+    let extra = match row.get_ref(9)? {
+        ValueRef::Text(json) => serde_json::from_slice(json).unwrap_or_default(),
+        _ => Extra::default(),
+    };
+    let person = people.of(row.get(2)?)?;
     Ok(Message {
         id: MessageId(row.get(0)?),
         chat_id: ChatId(row.get(1)?),
-        sender_id: row.get::<_, Option<i64>>(2)?.map(ContactId),
-        sender: row.get(3)?,
-        is_from_me: row.get(4)?,
-        content: row.get(5)?,
-        timestamp: time(row.get(6)?).unwrap_or_default(),
-        kind: kind(row.get(7)?),
-        reply_to: row.get::<_, Option<i64>>(8)?.map(MessageId),
-        edited_at: time(row.get(9)?),
+        sender_id: person.map(|person| person.id),
+        sender: person.map(|person| person.name.clone()),
+        is_from_me: row.get(3)? || person.is_some_and(|person| person.is_me),
+        content: row.get(4)?,
+        timestamp: time(row.get(5)?).unwrap_or_default(),
+        kind: kind(row.get(6)?),
+        reply_to: row.get::<_, Option<i64>>(7)?.map(MessageId),
+        edited_at: time(row.get(8)?),
         reactions: extra.0,
         attachments: extra.1,
     })

@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, Row, params};
 
 use super::messages::time;
 use super::tasks::state;
-use crate::{Reader, StoreError, Write};
+use crate::{Reader, StoreError, WriteAnalysis};
 
 /// A run to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +33,13 @@ pub enum Announced {
 
 const RUN: &str =
     "SELECT id, kind, state, chats, passes, created_us, finished_us, total, success, failed, cancelled,
-    (SELECT count(*) FROM tasks WHERE tasks.run_id = runs.id AND tasks.state = 1), announced FROM runs";
+    (SELECT count(*) FROM tasks INDEXED BY tasks_running WHERE tasks.run_id = runs.id AND tasks.state = 1), announced
+    FROM runs";
+
+/// Of run ?1, and waiting for a worker or for their next try: from indexes that hold no others.
+pub(super) const WAITING: &str = "SELECT id FROM tasks INDEXED BY tasks_ready
+        WHERE state = 0 AND lane IN (0, 1) AND ifnull(run_id, 0) = ?1
+    UNION ALL SELECT id FROM tasks INDEXED BY tasks_due WHERE state = 2 AND run_id = ?1";
 
 impl Reader {
     /// A page of runs, the newest first: those below `before`.
@@ -62,7 +68,7 @@ impl Reader {
     }
 }
 
-impl Write<'_> {
+impl WriteAnalysis<'_> {
     /// Writes a run down; it has no tasks yet.
     pub fn create_run(&mut self, new: &NewRun, now: Timestamp) -> Result<RunId, StoreError> {
         let chats: Vec<i64> = new.chats.iter().map(|chat| chat.0).collect();
@@ -125,18 +131,10 @@ impl Write<'_> {
             "UPDATE runs SET state = 'cancelled' WHERE id = ?1 AND state IN ('seeding', 'running', 'paused')",
         )?;
         stop.execute([id.0])?;
-        let mut cancel = self.conn.prepare_cached(
-            "UPDATE tasks SET state = ?2, finished_us = ?3 WHERE id IN
-                (SELECT id FROM tasks WHERE run_id = ?1 AND state IN (?4, ?5) LIMIT ?6)",
-        )?;
-        let cancelled = cancel.execute(params![
-            id.0,
-            state::CANCELLED,
-            now.as_micros(),
-            state::QUEUED,
-            state::RETRYING,
-            limit as i64
-        ])?;
+        let mut cancel = self.conn.prepare_cached(&format!(
+            "UPDATE tasks SET state = ?2, finished_us = ?3 WHERE id IN (SELECT id FROM ({WAITING}) LIMIT ?4)"
+        ))?;
+        let cancelled = cancel.execute(params![id.0, state::CANCELLED, now.as_micros(), limit as i64])?;
         let mut count = self.conn.prepare_cached(
             "UPDATE runs SET failed = failed + ?2, cancelled = cancelled + ?2 WHERE id = ?1",
         )?;
@@ -147,11 +145,12 @@ impl Write<'_> {
 
     /// Ends a run whose tasks have all ended.
     pub(crate) fn close_run_if_done(&mut self, id: RunId, now: Timestamp) -> Result<(), StoreError> {
-        let mut close = self.conn.prepare_cached(
+        let mut close = self.conn.prepare_cached(&format!(
             "UPDATE runs SET finished_us = ?2, state = CASE state WHEN 'cancelled' THEN state ELSE 'complete' END
              WHERE id = ?1 AND finished_us IS NULL AND state <> 'seeding' AND success + failed >= total
-               AND NOT EXISTS (SELECT 1 FROM tasks WHERE run_id = ?1 AND state IN (0, 1, 2))",
-        )?;
+               AND NOT EXISTS (SELECT 1 FROM tasks INDEXED BY tasks_running WHERE state = 1 AND run_id = ?1)
+               AND NOT EXISTS ({WAITING})",
+        ))?;
         close.execute(params![id.0, now.as_micros()])?;
         Ok(())
     }

@@ -6,7 +6,7 @@ use chatstats_model::{
 use rusqlite::{Row, params};
 
 use super::messages::time;
-use crate::{Reader, StoreError, Write};
+use crate::{Reader, StoreError, WriteAnalysis};
 
 /// How often a task may be started before it is a dead letter.
 pub const ATTEMPTS_MAX: u32 = 5;
@@ -62,14 +62,18 @@ const TASK: &str =
 /// A step of the index for each chat, and not one for each task: a run has many tasks of each chat.
 const CHATS_BEING_ANALYSED: &str = "WITH RECURSIVE
     chat (id) AS (
-        SELECT min(chat_id) FROM tasks INDEXED BY tasks_by_chat WHERE state IN (0, 1, 2)
+        SELECT min(chat_id) FROM tasks INDEXED BY tasks_unfinished WHERE finished_us IS NULL
         UNION ALL
-        SELECT (SELECT min(chat_id) FROM tasks INDEXED BY tasks_by_chat
-                WHERE state IN (0, 1, 2) AND chat_id > chat.id)
+        SELECT (SELECT min(chat_id) FROM tasks INDEXED BY tasks_unfinished
+                WHERE finished_us IS NULL AND chat_id > chat.id)
         FROM chat WHERE chat.id IS NOT NULL
         LIMIT ?1
     )
     SELECT id FROM chat WHERE id IS NOT NULL";
+
+const INSERT_TASK: &str =
+    "INSERT INTO tasks (run_id, lane, chat_id, conversation_id, state, priority, created_us)
+    VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6)";
 
 /// Failed or dead, and not tried again since.
 const IS_DEAD_LETTER: &str = "state IN (4, 5) AND retried = 0";
@@ -117,8 +121,9 @@ impl Reader {
     /// Whether a conversation has a task that has not ended.
     pub fn is_being_analysed(&self, id: ConversationId) -> Result<bool, StoreError> {
         let mut query = self.conn.prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM tasks INDEXED BY tasks_by_conversation
-                WHERE conversation_id = ?1 AND state IN (0, 1, 2))",
+            "SELECT EXISTS (SELECT 1 FROM conversations c CROSS JOIN tasks t INDEXED BY tasks_unfinished
+                    ON t.chat_id = c.chat_id AND t.conversation_id = c.id AND t.finished_us IS NULL
+                WHERE c.id = ?1)",
         )?;
         Ok(query.query_row([id.0], |row| row.get(0))?)
     }
@@ -150,7 +155,7 @@ impl Reader {
         Ok(counts)
     }
 
-    /// Whether any task may start: asked before [`Write::claim_tasks`], which costs a step of the writer.
+    /// Whether any task may start: asked before [`WriteAnalysis::claim_tasks`], which costs a step of the writer.
     pub fn has_ready_tasks(&self, lane: TaskLane, now: Timestamp) -> Result<bool, StoreError> {
         let mut query = self.conn.prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM tasks WHERE lane = ?2 AND ifnull(run_id, 0) = 0 AND state = 0)
@@ -215,7 +220,7 @@ impl Reader {
     }
 }
 
-impl Write<'_> {
+impl WriteAnalysis<'_> {
     /// Adds tasks to a run; those of conversations that it has tasks for already are passed over, unless it has none and
     /// none is named twice.
     pub fn seed_tasks(
@@ -226,9 +231,14 @@ impl Write<'_> {
         priority: u8,
         now: Timestamp,
     ) -> Result<usize, StoreError> {
+        let mut insert = self.conn.prepare_cached(INSERT_TASK)?;
+        let mut put = |task: &NewTask| {
+            let (chat, conversation) = (task.chat_id.0, task.conversation_id.0);
+            insert.execute((run.0, lane as i64, chat, conversation, priority, now.as_micros()))
+        };
         if has_none {
             for task in tasks {
-                self.insert_task(Some(run), lane, *task, priority, now)?;
+                put(task)?;
             }
             return Ok(tasks.len());
         }
@@ -238,7 +248,7 @@ impl Write<'_> {
         let mut seeded = 0;
         for task in tasks {
             if !find.exists(params![task.conversation_id.0, run.0, lane as i64])? {
-                self.insert_task(Some(run), lane, *task, priority, now)?;
+                put(task)?;
                 seeded += 1;
             }
         }
@@ -276,42 +286,30 @@ impl Write<'_> {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let mut find = self.conn.prepare_cached(
-            "SELECT 1 FROM tasks WHERE conversation_id = ?1 AND run_id IS NULL AND lane = ?2 AND state IN (0, 2)",
+            "SELECT 1 FROM tasks INDEXED BY tasks_unfinished
+             WHERE chat_id = ?1 AND conversation_id = ?2 AND finished_us IS NULL
+                AND run_id IS NULL AND lane = ?3 AND state IN (0, 2)",
         )?;
-        let waits = find.exists(params![task.conversation_id.0, lane as i64])?;
+        let waits = find.exists(params![task.chat_id.0, task.conversation_id.0, lane as i64])?;
         if !waits {
-            self.insert_task(None, lane, task, priority, now)?;
+            let mut insert = self.conn.prepare_cached(INSERT_TASK)?;
+            insert.execute(params![
+                None::<i64>,
+                lane as i64,
+                task.chat_id.0,
+                task.conversation_id.0,
+                priority,
+                now.as_micros()
+            ])?;
         }
         Ok(!waits)
-    }
-
-    fn insert_task(
-        &self,
-        run: Option<RunId>,
-        lane: TaskLane,
-        task: NewTask,
-        priority: u8,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let mut insert = self.conn.prepare_cached(
-            "INSERT INTO tasks (run_id, lane, chat_id, conversation_id, state, priority, created_us)
-             VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6)",
-        )?;
-        insert.execute(params![
-            run.map(|run| run.0),
-            lane as i64,
-            task.chat_id.0,
-            task.conversation_id.0,
-            priority,
-            now.as_micros()
-        ])?;
-        Ok(())
     }
 
     /// Lets what the user looks at go first: raises the tasks of a chat that wait.
     pub fn raise_tasks(&mut self, chat: ChatId, priority: u8) -> Result<usize, StoreError> {
         let mut raise = self.conn.prepare_cached(
-            "UPDATE tasks SET priority = ?2 WHERE chat_id = ?1 AND state IN (0, 2) AND priority < ?2",
+            "UPDATE tasks SET priority = ?2
+             WHERE chat_id = ?1 AND finished_us IS NULL AND state IN (0, 2) AND priority < ?2",
         )?;
         Ok(raise.execute(params![chat.0, priority])?)
     }

@@ -9,7 +9,7 @@ use rusqlite::{OptionalExtension, ToSql, params};
 
 use super::results::{Covered, NewResult};
 use super::tasks::{ATTEMPTS_MAX, TaskLane, number};
-use crate::{StoreError, Write};
+use crate::{StoreError, WriteAnalysis};
 
 /// A task that a worker holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,7 +101,7 @@ pub struct Settled {
     pub error: Option<String>,
 }
 
-impl Write<'_> {
+impl WriteAnalysis<'_> {
     /// Hands out up to `limit` tasks that may start, the most important first, under a lease. Failed ones whose time
     /// has come are among them.
     pub fn claim_tasks(
@@ -162,13 +162,16 @@ impl Write<'_> {
         let mut settled = Vec::with_capacity(finished.len());
         let mut counts: BTreeMap<RunId, RunCounts> = BTreeMap::new();
         let mut taken = 0;
+        let mut put = self.results_put(now)?;
         for one in finished {
             let one = one.borrow();
-            self.put_results(&one.results, now)?;
-            if let Some(done) = self.finish_task(one, now)? {
-                if let Some(covered) = one.covered {
-                    self.put_covered(done.conversation_id, covered)?;
-                }
+            let done = self.finish_task(one, now)?;
+            let of = one.results.first().map(|result| result.conversation_id);
+            if let Some(id) = of.or(done.as_ref().map(|done| done.conversation_id)) {
+                let covered = one.covered.filter(|_| done.is_some());
+                self.put_results(&mut put, id, &one.results, covered)?;
+            }
+            if let Some(done) = done {
                 if let Some(run) = done.run_id {
                     counts.entry(run).or_default().count(done.state);
                 }

@@ -32,22 +32,18 @@ impl Reader {
     ) -> Result<Option<ConversationWork>, StoreError> {
         self.consistent(|reader| {
             let mut query = reader.conn.prepare_cached(
-                "SELECT chat_id, first_us, last_us, fingerprint,
-                    (SELECT count(*) FROM chat_members m WHERE m.chat_id = c.chat_id) > 2
+                "SELECT chat_id, first_us, last_us, message_count, fingerprint,
+                    EXISTS (SELECT 1 FROM chat_members m WHERE m.chat_id = c.chat_id LIMIT 1 OFFSET 2)
                  FROM conversations c WHERE id = ?1",
             )?;
-            type Row = (i64, i64, i64, i64, bool);
-            let found: Option<Row> = query
-                .query_row([id.0], |row| {
-                    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
-                })
-                .optional()?;
-            let Some((chat, first_us, last_us, fingerprint, is_group)) = found else {
+            type Row = (i64, i64, i64, i64, i64, bool);
+            let found: Option<Row> = query.query_row([id.0], |row| row.try_into()).optional()?;
+            let Some((chat, first_us, last_us, count, fingerprint, is_group)) = found else {
                 return Ok(None);
             };
             Ok(Some(ConversationWork {
                 fingerprint,
-                messages: reader.messages_between(ChatId(chat), first_us, last_us)?,
+                messages: reader.messages_between(ChatId(chat), first_us, last_us, count)?,
                 is_group,
                 known: reader.known_results(id, fingerprint, passes)?,
             }))
@@ -59,8 +55,10 @@ impl Reader {
         chat: ChatId,
         first_us: i64,
         last_us: i64,
+        count: i64,
     ) -> Result<Vec<Message>, StoreError> {
-        self.select(
+        self.select_about(
+            usize::try_from(count).unwrap_or(0).min(ANALYSED_MESSAGES_MAX),
             "WHERE m.chat_id = ?1 AND m.sent_us BETWEEN ?2 AND ?3 ORDER BY m.sent_us, m.id LIMIT ?4",
             &[chat.0, first_us, last_us, ANALYSED_MESSAGES_MAX as i64],
         )
@@ -76,8 +74,10 @@ impl Reader {
             return Ok(Vec::new());
         }
         let mut query = self.conn.prepare_cached(
-            "SELECT p.name, r.version, r.result FROM results r JOIN passes p ON p.id = r.id & 255
-             WHERE r.id BETWEEN ?1 * 256 AND ?1 * 256 + 255 AND r.fingerprint = ?2",
+            "SELECT p.name, r.version, r.result FROM analysed a
+                CROSS JOIN results r ON r.id BETWEEN a.place * 256 AND a.place * 256 + 255
+                CROSS JOIN passes p ON p.id = r.id & 255
+             WHERE a.conversation_id = ?1 AND r.fingerprint = ?2",
         )?;
         let rows = query.query_map(params![id.0, fingerprint], |row| {
             Ok((

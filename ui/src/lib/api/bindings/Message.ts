@@ -24,7 +24,7 @@ chat_id: ChatId,
  */
 sender_id: ContactId | null, 
 /**
- * That person's name, as the source gives it.
+ * That person's name, as the source gives it; one for all messages that are read together.
  */
 sender: string | null, 
 /**

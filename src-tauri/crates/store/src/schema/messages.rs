@@ -1,14 +1,10 @@
-//! The schema, as a list of migrations. A released migration never changes; a new one is added at the end.
+//! The file of messages: what the user has, and what is cut from it.
 
-use rusqlite::Connection;
+/// Each entry takes the file from version `index` to `index + 1`.
+pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6];
 
-use crate::OpenError;
-
-/// Each entry takes the database from version `index` to `index + 1` (`PRAGMA user_version`).
-const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5];
-
-/// The newest version.
-pub(crate) const VERSION: i64 = MIGRATIONS.len() as i64;
+/// The last version that held what analysis makes of messages too.
+pub(super) const WITH_ANALYSIS: usize = 5;
 
 const V1: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -260,72 +256,22 @@ CREATE TRIGGER conversations_gone AFTER DELETE ON conversations BEGIN
 END;
 ";
 
-/// Brings the database to the newest version; each step is one transaction.
-pub(crate) fn migrate(conn: &mut Connection, path: &std::path::Path) -> Result<(), OpenError> {
-    let failed = |e| crate::open::classify(path, e);
-    let found: i64 = conn
-        .query_row("PRAGMA user_version", [], |row| row.get(0))
-        .map_err(failed)?;
-    if found > VERSION {
-        return Err(OpenError::TooNew {
-            path: path.into(),
-            found,
-            known: VERSION,
-        });
-    }
-    for (index, sql) in MIGRATIONS.iter().enumerate().skip(found as usize) {
-        let tx = conn.transaction().map_err(failed)?;
-        tx.execute_batch(sql).map_err(failed)?;
-        tx.pragma_update(None, "user_version", index as i64 + 1)
-            .map_err(failed)?;
-        tx.commit().map_err(failed)?;
-    }
-    Ok(())
-}
+const V6: &str = "
+-- What analysis makes of messages has a file of its own by now, and a writer: messages never wait for it.
+DROP TRIGGER conversations_gone;
+DROP TABLE runs;
+DROP TABLE tasks;
+DROP TABLE results;
+DROP TABLE passes;
+DROP TABLE commitments;
+DROP TABLE commitment_decisions;
+DROP TABLE marks;
+ALTER TABLE conversations DROP COLUMN covered_by;
+ALTER TABLE conversations DROP COLUMN covered_fingerprint;
 
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::*;
-
-    #[test]
-    fn results_from_before_they_had_numbers_are_kept() {
-        let mut conn = Connection::open_in_memory().expect("opened");
-        for sql in &MIGRATIONS[..4] {
-            conn.execute_batch(sql).expect("migrated");
-        }
-        conn.pragma_update(None, "user_version", 4).expect("set");
-        let long = "x".repeat(5_000);
-        let put = "INSERT INTO results VALUES (?1, ?2, 3, 4, ?3, 5, ?4)";
-        for (conversation, pass, mark) in [(7, "topics", 1), (7, "activity", 2), (8, "activity", 3)] {
-            conn.execute(put, (conversation, pass, &long, mark)).expect("put");
-        }
-        conn.execute_batch("INSERT INTO conversations VALUES (7, 1, 0, 0, 1, 4, 1, NULL, 0, -1)")
-            .expect("put");
-        migrate(&mut conn, Path::new("memory")).expect("migrated");
-        let rows = "SELECT r.id / 256, p.name, version, fingerprint, result, computed_us, mark
-            FROM results r JOIN passes p ON p.id = r.id & 255 ORDER BY mark";
-        let found: Vec<(i64, String, i64, i64, String, i64, i64)> = conn
-            .prepare(rows)
-            .and_then(|mut query| {
-                let row = |row: &rusqlite::Row<'_>| row.try_into();
-                query.query_map([], row)?.collect()
-            })
-            .expect("read");
-        let kept =
-            |conversation, pass: &str, mark| (conversation, pass.to_owned(), 3, 4, long.clone(), 5, mark);
-        let all = [
-            kept(7, "topics", 1),
-            kept(7, "activity", 2),
-            kept(8, "activity", 3),
-        ];
-        assert_eq!(found, all);
-        conn.execute_batch("DELETE FROM conversations WHERE id = 7")
-            .expect("deleted");
-        let left: i64 = conn
-            .query_row("SELECT count(*) FROM results", [], |row| row.get(0))
-            .expect("read");
-        assert_eq!(left, 1, "they go with their conversation");
-    }
-}
+-- Conversations that are gone, or were in the middle of a step, for as long as their results may be there.
+CREATE TABLE conversations_gone (id INTEGER PRIMARY KEY);
+CREATE TRIGGER conversations_go AFTER DELETE ON conversations BEGIN
+    INSERT OR IGNORE INTO conversations_gone (id) VALUES (old.id);
+END;
+";

@@ -1,19 +1,23 @@
-//! The one thread that writes: group commits, two lanes, and word to the listener after each commit.
+//! The one thread that writes to a file: group commits and two lanes. What the file holds is a [`Book`].
+
+mod analysis;
+mod messages;
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use chatstats_fold::Fold;
-use chatstats_model::{ChatId, ContactId, Rev, Timestamp};
+use chatstats_fold::{Fold, Turn};
 use rusqlite::Connection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::tables::index::INDEX_BATCH;
-use crate::tables::tally::Tally;
+pub(crate) use self::analysis::Analyses;
+pub use self::analysis::WriteAnalysis;
+pub(crate) use self::messages::Messages;
+pub use self::messages::{Commit, CommitListener, Published, Write};
 use crate::{Reader, StoreError};
 
 /// Live writes committed together at most: enough to share the cost of a commit, few enough that the first of
@@ -23,13 +27,9 @@ const GROUP_MAX: usize = 256;
 /// What queued live writes may hold in memory, in KiB: four of the largest bodies the API takes.
 const QUEUED_KIB_MAX: usize = 64 * 1024;
 
-/// How long nothing must have come before the index takes what is left over. Short for people, long for posts that
+/// How long nothing must have come before the rest of a backlog is worked off. Short for people, long for posts that
 /// follow each other.
-const INDEX_AFTER: Duration = Duration::from_millis(20);
-
-/// How far the index may fall behind while large posts follow each other without a pause: a search has to wait until it
-/// has caught up, which takes about a quarter of a second from here.
-const UNINDEXED_MAX: usize = 50_000;
+const BACKLOG_AFTER: Duration = Duration::from_millis(20);
 
 /// So long after a live write another is expected: a bulk write would be in its way.
 const MORE_EXPECTED: Duration = Duration::from_millis(2);
@@ -49,89 +49,69 @@ pub enum Lane {
     Bulk,
 }
 
-/// Hears of commits, on the writer's thread, in the order of the commits, before those who wrote are answered.
-pub trait CommitListener: Send + Sync {
-    /// `reader` sees the state of just this commit. Must not block.
-    fn committed(&self, commit: &Commit, reader: &Reader);
+/// What a file holds, as the thread that writes to it sees it: what its jobs are given, and what goes with a commit.
+pub(crate) trait Book: Sized + Send + 'static {
+    /// A write in progress.
+    type Write<'w>;
+    /// Where a job began.
+    type Mark;
+
+    /// What the thread is called.
+    const THREAD: &'static str;
+    /// How a transaction begins.
+    const BEGIN: &'static str;
+    /// When its log is copied into the file.
+    const FOLDS: Turn;
+    /// So much of a backlog is worked off in turns with what is waiting.
+    const BACKLOG_BATCH: usize;
+    /// So much of it before anything else.
+    const BACKLOG_MAX: usize;
+
+    /// What the next job is given.
+    fn write<'w>(&'w mut self, conn: &'w Connection, queue: &'w Shared<Self>) -> Self::Write<'w>;
+
+    /// A job begins.
+    fn mark(&mut self) -> Self::Mark;
+
+    /// The job that began at `mark` failed, and what it wrote is taken back.
+    fn undo(&mut self, mark: Self::Mark);
+
+    /// Writes what goes with what the jobs have written; the commit follows.
+    fn complete(&mut self, conn: &Connection) -> Result<(), rusqlite::Error>;
+
+    /// All is committed.
+    fn committed(&mut self, reader: &Reader, lane: Lane);
+
+    /// Nothing is.
+    fn rolled_back(&mut self);
+
+    /// How much is left to do that nobody waits for.
+    fn backlog(&self) -> usize;
+
+    /// Does a part of that.
+    fn work_off(write: &mut Self::Write<'_>) -> Result<(), StoreError>;
 }
 
-/// Several listeners are told in turn.
-impl CommitListener for Vec<Arc<dyn CommitListener>> {
-    fn committed(&self, commit: &Commit, reader: &Reader) {
-        for listener in self {
-            listener.committed(commit, reader);
-        }
-    }
-}
-
-/// What a commit changed.
-#[derive(Debug, Default)]
-pub struct Commit {
-    /// New and changed messages, one entry for each write and chat, in order.
-    pub messages: Vec<Published>,
-    /// Chats whose fields changed.
-    pub chats: Vec<ChatId>,
-    /// Contacts whose fields changed.
-    pub contacts: Vec<ContactId>,
-    /// The newest revision of this commit.
-    pub rev: Rev,
-    /// Whether conversations were sealed, or sealed ones changed: there are seals to announce.
-    pub seals: bool,
-    /// When the last message was sent of a conversation that this commit left open, the earliest of them.
-    pub earliest_open: Option<Timestamp>,
-    /// Where the writes came from.
-    pub lane: Lane,
-}
-
-/// The messages that one write stored or changed in one chat: those with `first <= rev <= last`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Published {
-    /// The chat.
-    pub chat_id: ChatId,
-    /// The first revision.
-    pub first: Rev,
-    /// The last revision.
-    pub last: Rev,
-    /// Whether any of them is a change of a message that was there before.
-    pub changes: bool,
-}
-
-/// A write in progress: the tables' methods are in their own files.
-pub struct Write<'w> {
-    pub(crate) conn: &'w Connection,
-    pub(crate) tally: &'w mut Tally,
-    shared: &'w Shared,
-}
-
-impl Write<'_> {
-    /// Whether somebody waits for this write to end, with a live one. A bulk write that can do the rest in another step
-    /// should then end.
-    pub fn is_in_the_way(&self) -> bool {
-        !self.shared.lock().live.is_empty()
-    }
-}
-
-type Work = Box<dyn FnOnce(&mut Write<'_>) -> Result<Reply, StoreError> + Send>;
+type Work<B> = Box<dyn for<'w> FnOnce(&mut <B as Book>::Write<'w>) -> Result<Reply, StoreError> + Send>;
 type Reply = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 type Refusal = Box<dyn FnOnce(StoreError) + Send>;
 
-struct Job {
+struct Job<B: Book> {
     since: Instant,
-    work: Work,
+    work: Work<B>,
     refuse: Refusal,
     _room: Option<OwnedSemaphorePermit>,
 }
 
-#[derive(Default)]
-struct Queues {
-    live: VecDeque<Job>,
-    bulk: VecDeque<Job>,
+struct Queues<B: Book> {
+    live: VecDeque<Job<B>>,
+    bulk: VecDeque<Job<B>>,
     /// When the last live write came.
     live_at: Option<Instant>,
     closed: bool,
 }
 
-impl Queues {
+impl<B: Book> Queues<B> {
     /// How long the next bulk write is to be held back: more live ones are expected, and it has not waited long.
     fn held(&self) -> Option<Duration> {
         let expected = MORE_EXPECTED.checked_sub(self.live_at?.elapsed())?;
@@ -140,47 +120,64 @@ impl Queues {
     }
 }
 
-#[derive(Default)]
-struct Shared {
-    queues: Mutex<Queues>,
+/// What waits for the thread.
+pub(crate) struct Shared<B: Book> {
+    queues: Mutex<Queues<B>>,
     arrived: Condvar,
-    /// Committed messages that the full-text index does not hold yet.
-    unindexed: AtomicUsize,
+    /// Live writes that have come since the start.
+    live: AtomicU64,
+    /// What is left to do of what was committed.
+    backlog: AtomicUsize,
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Queues> {
+impl<B: Book> Shared<B> {
+    fn new(book: &B) -> Self {
+        Self {
+            queues: Mutex::new(Queues {
+                live: VecDeque::new(),
+                bulk: VecDeque::new(),
+                live_at: None,
+                closed: false,
+            }),
+            arrived: Condvar::new(),
+            live: AtomicU64::new(0),
+            backlog: AtomicUsize::new(book.backlog()),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queues<B>> {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a live write waits.
+    fn is_waited_for(&self) -> bool {
+        !self.lock().live.is_empty()
+    }
+
+    /// How many live writes have come.
+    fn live(&self) -> u64 {
+        self.live.load(Ordering::Relaxed)
     }
 }
 
-pub(crate) struct Writer {
-    shared: Arc<Shared>,
+pub(crate) struct Writer<B: Book> {
+    shared: Arc<Shared<B>>,
     room: Arc<Semaphore>,
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
 }
 
-impl Writer {
-    pub(crate) fn start(
-        mut conn: Connection,
-        path: &Path,
-        listener: Arc<OnceLock<Arc<dyn CommitListener>>>,
-    ) -> Result<Writer, rusqlite::Error> {
-        let tally = Tally::load(&conn)?;
-        let shared = Arc::new(Shared {
-            unindexed: AtomicUsize::new(tally.unindexed),
-            ..Shared::default()
-        });
-        let fold = Fold::start(&mut conn, path)?;
+impl<B: Book> Writer<B> {
+    pub(crate) fn start(mut conn: Connection, path: &Path, book: B) -> Result<Self, rusqlite::Error> {
+        let shared = Arc::new(Shared::new(&book));
+        let fold = Fold::start(&mut conn, path, B::FOLDS)?;
         let state = State {
             fold,
             reader: Reader { conn },
-            tally,
-            listener,
+            book,
         };
         let queue = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
-            .name("store-write".into())
+            .name(B::THREAD.into())
             .spawn(move || state.run(&queue))
             .map_err(|_| rusqlite::Error::InvalidQuery)?;
         let room = Arc::new(Semaphore::new(QUEUED_KIB_MAX));
@@ -189,6 +186,11 @@ impl Writer {
             room,
             thread: Mutex::new(Some(thread)),
         })
+    }
+
+    /// What waits for the thread, for others to look at.
+    pub(crate) fn queue(&self) -> Arc<Shared<B>> {
+        Arc::clone(&self.shared)
     }
 
     pub(crate) async fn room(&self, cost_bytes: usize) -> Result<OwnedSemaphorePermit, StoreError> {
@@ -203,7 +205,7 @@ impl Writer {
         &self,
         lane: Lane,
         room: Option<OwnedSemaphorePermit>,
-        work: impl FnOnce(&mut Write<'_>) -> Result<T, StoreError> + Send + 'static,
+        work: impl for<'w> FnOnce(&mut B::Write<'w>) -> Result<T, StoreError> + Send + 'static,
         reply: impl FnOnce(Result<T, StoreError>) + Send + 'static,
     ) -> Result<(), StoreError> {
         // Either the work's answer or a refusal goes out, whichever comes: they share the one reply.
@@ -217,7 +219,7 @@ impl Writer {
                 }
             })
         };
-        let work: Work = Box::new(move |write| {
+        let work: Work<B> = Box::new(move |write| {
             let value = work(write)?;
             Ok(Box::new(move |committed: Result<(), StoreError>| {
                 if let Some(reply) = take(&reply) {
@@ -239,6 +241,7 @@ impl Writer {
         match lane {
             Lane::Live => {
                 queues.live.push_back(job);
+                self.shared.live.fetch_add(1, Ordering::Relaxed);
                 queues.live_at = Some(since);
             }
             Lane::Bulk => queues.bulk.push_back(job),
@@ -254,9 +257,9 @@ impl Writer {
         live_at.map(|at| at.elapsed())
     }
 
-    /// Whether everything committed can be searched.
-    pub(crate) fn is_indexed(&self) -> bool {
-        self.shared.unindexed.load(Ordering::Acquire) == 0
+    /// Whether something is left to do of what was committed.
+    pub(crate) fn has_backlog(&self) -> bool {
+        self.shared.backlog.load(Ordering::Acquire) > 0
     }
 
     pub(crate) fn shutdown(&self) {
@@ -271,57 +274,60 @@ impl Writer {
     }
 }
 
-impl Drop for Writer {
+impl<B: Book> Drop for Writer<B> {
     fn drop(&mut self) {
         self.shutdown();
     }
 }
 
 /// What the thread owns. The writing connection doubles as the reader that listeners are handed.
-struct State {
+struct State<B> {
     /// Copies the log into the database, beside this thread: everybody who writes would wait for the disk otherwise.
     fold: Fold,
     reader: Reader,
-    tally: Tally,
-    listener: Arc<OnceLock<Arc<dyn CommitListener>>>,
+    book: B,
 }
 
-impl State {
-    fn run(mut self, shared: &Shared) {
+impl<B: Book> State<B> {
+    fn run(mut self, shared: &Shared<B>) {
         let mut live_was_last = false;
-        // Indexing failed, as on a full disk: it is tried again after the next write, and not in circles.
-        let mut index_is_stuck = false;
+        // It could not be worked off, as on a full disk: it is tried again after the next write, and not in circles.
+        let mut is_stuck = false;
         loop {
-            let unindexed = if index_is_stuck { 0 } else { self.tally.unindexed };
-            match next_step(shared, live_was_last, unindexed) {
+            let backlog = if is_stuck { 0 } else { self.book.backlog() };
+            match next_step(shared, live_was_last, backlog) {
                 Step::Write(jobs, live) => {
-                    (live_was_last, index_is_stuck) = (live, false);
+                    (live_was_last, is_stuck) = (live, false);
                     let lane = if live { Lane::Live } else { Lane::Bulk };
                     self.group(jobs, lane, shared);
                 }
-                Step::Index => {
-                    self.index(shared);
+                Step::WorkOff => {
+                    self.work_off(shared);
                     live_was_last = false;
-                    index_is_stuck = self.tally.unindexed >= unindexed;
+                    is_stuck = self.book.backlog() >= backlog;
                 }
                 Step::End => break,
             }
             self.fold.finish_if_due(&self.reader.conn);
         }
         drop(self.fold);
-        if let Err(e) = self.reader.conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
+        if let Err(e) = self
+            .reader
+            .conn
+            .execute_batch("PRAGMA main.wal_checkpoint(TRUNCATE)")
+        {
             tracing::warn!(error = %e, "the log could not be folded into the database; the next start will do it");
         }
     }
 
-    /// A batch for the full-text index, in a transaction of its own.
-    fn index(&mut self, shared: &Shared) {
-        let work: Work = Box::new(|write| {
-            write.index_batch()?;
+    /// A part of the backlog, in a transaction of its own.
+    fn work_off(&mut self, shared: &Shared<B>) {
+        let work: Work<B> = Box::new(|write| {
+            B::work_off(write)?;
             Ok(Box::new(|_| {}))
         });
         let refuse: Refusal = Box::new(|e| {
-            tracing::error!(error = %e, "messages could not be indexed for search; the next write tries again");
+            tracing::error!(error = %e, "what follows from messages (their index for search) could not be written; the next write tries again");
         });
         self.group(
             vec![Job {
@@ -335,9 +341,9 @@ impl State {
         );
     }
 
-    /// One transaction: each job in a savepoint of its own, then the tallies, then the commit, then the word.
-    fn group(&mut self, jobs: Vec<Job>, lane: Lane, shared: &Shared) {
-        let began = self.reader.conn.execute_batch("BEGIN IMMEDIATE");
+    /// One transaction: each job in a savepoint of its own, then what goes with them, then the commit, then the word.
+    fn group(&mut self, jobs: Vec<Job<B>>, lane: Lane, shared: &Shared<B>) {
+        let began = self.reader.conn.execute_batch(B::BEGIN);
         if let Err(e) = began {
             let detail = e.to_string();
             jobs.into_iter()
@@ -362,7 +368,7 @@ impl State {
         }
         let result = self.commit(lane);
         // Before anybody is answered: who posts and then searches finds it.
-        shared.unindexed.store(self.tally.unindexed, Ordering::Release);
+        shared.backlog.store(self.book.backlog(), Ordering::Release);
         for (reply, room) in replies {
             reply(match &result {
                 Ok(()) => Ok(()),
@@ -372,28 +378,25 @@ impl State {
         }
     }
 
-    fn one(&mut self, work: Work, alone: bool, shared: &Shared) -> Result<Reply, StoreError> {
+    fn one(&mut self, work: Work<B>, alone: bool, shared: &Shared<B>) -> Result<Reply, StoreError> {
         let conn = &self.reader.conn;
-        let mark = self.tally.mark();
+        let mark = self.book.mark();
         if !alone {
             conn.prepare_cached("SAVEPOINT job")?.execute([])?;
         }
-        let mut write = Write {
-            conn,
-            tally: &mut self.tally,
-            shared,
-        };
+        let mut write = self.book.write(conn, shared);
         let result = catch_unwind(AssertUnwindSafe(|| work(&mut write))).unwrap_or(Err(StoreError::Panicked));
+        drop(write);
         if result.is_err() {
-            self.tally.undo(mark);
+            self.book.undo(mark);
             // Alone in its transaction, its writes go with a rollback of everything; a fresh one follows so that
             // the commit below finds one.
-            let undo = if alone {
-                "ROLLBACK; BEGIN IMMEDIATE"
+            if alone {
+                conn.execute_batch("ROLLBACK")?;
+                conn.execute_batch(B::BEGIN)?;
             } else {
-                "ROLLBACK TO job; RELEASE job"
-            };
-            conn.execute_batch(undo)?;
+                conn.execute_batch("ROLLBACK TO job; RELEASE job")?;
+            }
         } else if !alone {
             conn.prepare_cached("RELEASE job")?.execute([])?;
         }
@@ -402,52 +405,46 @@ impl State {
 
     fn commit(&mut self, lane: Lane) -> Result<(), rusqlite::Error> {
         let conn = &self.reader.conn;
-        let committed = self.tally.flush(conn).and_then(|()| conn.execute_batch("COMMIT"));
+        let committed = self
+            .book
+            .complete(conn)
+            .and_then(|()| conn.execute_batch("COMMIT"));
         if let Err(e) = committed {
             tracing::error!(error = %e, "a group of writes could not be committed");
             // After an error inside COMMIT the transaction may or may not be open still.
             if !conn.is_autocommit() {
                 let _ = conn.execute_batch("ROLLBACK");
             }
-            self.tally.forget();
+            self.book.rolled_back();
             return Err(e);
         }
-        let commit = self.tally.take_commit(lane);
-        let is_news = !(commit.messages.is_empty() && commit.chats.is_empty() && commit.contacts.is_empty());
-        if (is_news || commit.seals || commit.earliest_open.is_some())
-            && let Some(listener) = self.listener.get()
-        {
-            let heard = catch_unwind(AssertUnwindSafe(|| listener.committed(&commit, &self.reader)));
-            if heard.is_err() {
-                tracing::error!("the commit listener panicked");
-            }
-        }
+        self.book.committed(&self.reader, lane);
         Ok(())
     }
 }
 
 /// What the writer does next.
-enum Step {
+enum Step<B: Book> {
     /// These jobs, live or not.
-    Write(Vec<Job>, bool),
-    /// A batch for the full-text index.
-    Index,
+    Write(Vec<Job<B>>, bool),
+    /// A part of the backlog.
+    WorkOff,
     End,
 }
 
 /// Waits for something to do. Groups of live writes alternate with one step of something else, so that a live write
-/// waits for no more than one: a batch of the index where one is due, else a bulk write. The index also takes what is
-/// left over when nothing has come for a moment.
-fn next_step(shared: &Shared, live_was_last: bool, unindexed: usize) -> Step {
-    if unindexed >= UNINDEXED_MAX {
-        return Step::Index;
+/// waits for no more than one: a batch of the backlog where one is due, else a bulk write. What is left over of the
+/// backlog follows when nothing has come for a moment.
+fn next_step<B: Book>(shared: &Shared<B>, live_was_last: bool, backlog: usize) -> Step<B> {
+    if backlog >= B::BACKLOG_MAX {
+        return Step::WorkOff;
     }
     let mut queues = shared.lock();
     let mut waited = false;
     loop {
         let is_others_turn = live_was_last || queues.live.is_empty();
-        if is_others_turn && unindexed >= INDEX_BATCH {
-            return Step::Index;
+        if is_others_turn && backlog >= B::BACKLOG_BATCH {
+            return Step::WorkOff;
         }
         let held = queues.held();
         if is_others_turn
@@ -460,13 +457,13 @@ fn next_step(shared: &Shared, live_was_last: bool, unindexed: usize) -> Step {
             let count = queues.live.len().min(GROUP_MAX);
             return Step::Write(queues.live.drain(..count).collect(), true);
         }
-        if unindexed > 0 && (waited || queues.closed) {
-            return Step::Index;
+        if backlog > 0 && (waited || queues.closed) {
+            return Step::WorkOff;
         }
         if queues.closed {
             return Step::End;
         }
-        let until = held.or_else(|| (unindexed > 0).then_some(INDEX_AFTER));
+        let until = held.or_else(|| (backlog > 0).then_some(BACKLOG_AFTER));
         queues = if let Some(until) = until {
             let (queues, timeout) = shared
                 .arrived

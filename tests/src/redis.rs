@@ -7,17 +7,27 @@ use tempfile::TempDir;
 
 use crate::eventually;
 
-/// A running `redis-server` that keeps its data in a file, on a free port of the loopback. Killed when dropped.
+/// A running `redis-server` on a free port of the loopback. Killed when dropped.
 #[derive(Debug)]
 pub struct Redis {
     child: Child,
     addr: SocketAddr,
     dir: TempDir,
     password: Option<&'static str>,
+    keeps: Keeps,
+}
+
+/// Where a server keeps its data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keeps {
+    /// In a file: it is there again after a kill.
+    InFile,
+    /// Nowhere: nothing else takes the processors than what it is asked for.
+    InMemory,
 }
 
 impl Redis {
-    /// Starts one and waits until it answers.
+    /// Starts one that keeps its data in a file, and waits until it answers.
     ///
     /// # Panics
     ///
@@ -34,14 +44,29 @@ impl Redis {
     /// As [`Redis::start`].
     #[must_use]
     pub fn start_with(password: Option<&'static str>) -> Redis {
+        Redis::start_as(password, Keeps::InFile)
+    }
+
+    /// As [`Redis::start`], without a file: one that is measured.
+    ///
+    /// # Panics
+    ///
+    /// As [`Redis::start`].
+    #[must_use]
+    pub fn in_memory() -> Redis {
+        Redis::start_as(None, Keeps::InMemory)
+    }
+
+    fn start_as(password: Option<&'static str>, keeps: Keeps) -> Redis {
         let dir = TempDir::with_prefix("chatstats-redis-").expect("a folder");
         let addr = free_address();
-        let child = spawn(addr, &dir, password);
+        let child = spawn(addr, &dir, password, keeps);
         let mut redis = Redis {
             child,
             addr,
             dir,
             password,
+            keeps,
         };
         redis.answers();
         redis
@@ -77,7 +102,7 @@ impl Redis {
         said.trim_end().to_owned()
     }
 
-    /// `kill -9`. What was acknowledged is in its file.
+    /// `kill -9`. What was acknowledged is in its file, where it has one.
     ///
     /// # Panics
     ///
@@ -94,7 +119,7 @@ impl Redis {
     ///
     /// As [`Redis::start`].
     pub fn start_again(&mut self) {
-        self.child = spawn(self.addr, &self.dir, self.password);
+        self.child = spawn(self.addr, &self.dir, self.password, self.keeps);
         self.answers();
     }
 
@@ -139,11 +164,15 @@ impl Drop for Redis {
     }
 }
 
-fn spawn(addr: SocketAddr, dir: &TempDir, password: Option<&str>) -> Child {
+fn spawn(addr: SocketAddr, dir: &TempDir, password: Option<&str>, keeps: Keeps) -> Child {
+    let appends = match keeps {
+        Keeps::InFile => "yes",
+        Keeps::InMemory => "no",
+    };
     let mut command = Command::new("redis-server");
     command
         .args(["--bind", "127.0.0.1", "--port", &addr.port().to_string()])
-        .args(["--appendonly", "yes", "--save", "", "--maxclients", "5000"])
+        .args(["--appendonly", appends, "--save", "", "--maxclients", "5000"])
         .arg("--dir")
         .arg(dir.path())
         .stdout(Stdio::null());

@@ -1,4 +1,7 @@
 //! Workers in other processes: the same run by the program's own threads, and by four processes over one Redis.
+//!
+//! Events go to that Redis in both, some 140,000 of them: what is compared is who computes. What they cost next to the log
+//! in a file is a figure of its own.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -28,8 +31,9 @@ pub(crate) fn measure(options: &Options, report: &mut Report) -> Result<()> {
     let count = options.stored / MESSAGES_EACH;
     fill(&store, count, MESSAGES_EACH).context("fill a database")?;
     drop(store);
-    let (mut own, mut others, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut alone, mut own, mut others, mut ratios) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for _ in 0..options.rounds {
+        alone.push(without_redis(options, dir.path())?);
         let own_s = own_threads(options, dir.path())?;
         let others_s = other_processes(options, dir.path())?;
         own.push(own_s);
@@ -37,6 +41,12 @@ pub(crate) fn measure(options: &Options, report: &mut Report) -> Result<()> {
         ratios.push(own_s / others_s);
     }
     let name = |who: &str| format!("run over {count} long conversations, {who}");
+    report.add(
+        name("own threads, without a Redis"),
+        median(&mut alone),
+        "s",
+        Goal::None,
+    );
     report.add(name("own threads"), median(&mut own), "s", Goal::None);
     report.add(name("four workers"), median(&mut others), "s", Goal::None);
     report.add(
@@ -48,24 +58,38 @@ pub(crate) fn measure(options: &Options, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
+fn without_redis(options: &Options, dir: &Path) -> Result<f64> {
+    run_s(&start(options, dir, "")?)
+}
+
 fn own_threads(options: &Options, dir: &Path) -> Result<f64> {
-    std::fs::write(dir.join("config.toml"), "analyse_on_seal = false\n")?;
-    let program = Program::start(&options.program, dir)?;
-    run_s(&program)
+    let redis = Redis::in_memory();
+    run_s(&start(
+        options,
+        dir,
+        &format!("redis_url = \"{}\"\n", redis.url()),
+    )?)
 }
 
 fn other_processes(options: &Options, dir: &Path) -> Result<f64> {
-    let redis = Redis::start();
-    let config = format!(
-        "analyse_on_seal = false\nworkers = 0\nredis_url = \"{}\"\n",
-        redis.url()
-    );
-    std::fs::write(dir.join("config.toml"), config)?;
-    let program = Program::start(&options.program, dir)?;
+    let redis = Redis::in_memory();
+    let program = start(
+        options,
+        dir,
+        &format!("workers = 0\nredis_url = \"{}\"\n", redis.url()),
+    )?;
     let _workers = (0..WORKERS)
         .map(|_| Worker::start(&options.program, &redis))
         .collect::<Result<Vec<_>>>()?;
     run_s(&program)
+}
+
+fn start(options: &Options, dir: &Path, settings: &str) -> Result<Program> {
+    std::fs::write(
+        dir.join("config.toml"),
+        format!("analyse_on_seal = false\n{settings}"),
+    )?;
+    Program::start(&options.program, dir)
 }
 
 /// Seconds from the first result of a run to its end: how long it takes until workers are noticed is not measured.

@@ -12,6 +12,7 @@ mod dispatch;
 mod endings;
 mod execute;
 mod forget;
+mod jobs;
 mod live;
 mod pool;
 mod remote;

@@ -16,6 +16,17 @@ pub enum OpenError {
         /// SQLite's word for it.
         detail: String,
     },
+    /// As [`OpenError::Damaged`], and only what was made of messages.
+    #[error(
+        "The database {path} is damaged ({detail}). Your messages are untouched: they are in another file. Move this one \
+         away and start again: conversations are then analysed anew. Only what you called done or dismissed is lost."
+    )]
+    DamagedAnalysis {
+        /// The file.
+        path: PathBuf,
+        /// SQLite's word for it.
+        detail: String,
+    },
     /// Written by a newer version of the program.
     #[error(
         "The database {path} was written by a newer version of ChatStats (schema {found}; this one knows {known}). Install the newer version."

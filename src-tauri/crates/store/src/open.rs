@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, ErrorCode, OpenFlags, params};
 
 use crate::OpenError;
 
@@ -66,7 +67,9 @@ pub(crate) fn reader(files: &Files) -> Result<Connection, OpenError> {
 /// Lets a connection read another file as well.
 pub(crate) fn attach(conn: &Connection, path: &Path, name: &str) -> Result<(), OpenError> {
     let failed = |e| classify(path, e);
-    conn.execute("ATTACH ?1 AS ?2", rusqlite::params![path.to_string_lossy(), name])
+    // Not everywhere is a path text; SQLite takes its bytes as they are.
+    let bytes = ToSqlOutput::Borrowed(ValueRef::Text(path.as_os_str().as_encoded_bytes()));
+    conn.execute("ATTACH ?1 AS ?2", params![bytes, name])
         .map_err(failed)?;
     conn.pragma_update(Some(name), "cache_size", -READER_CACHE_KIB)
         .map_err(failed)
@@ -90,9 +93,14 @@ fn connect(path: &Path, flags: OpenFlags, cache_kib: i64) -> Result<Connection, 
 pub(crate) fn classify(path: &Path, error: rusqlite::Error) -> OpenError {
     let (path, detail) = (path.to_path_buf(), error.to_string());
     match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => OpenError::Damaged { path, detail },
-        // A file that is a database, but not ours or half of ours.
-        Some(ErrorCode::Unknown) => OpenError::Damaged { path, detail },
+        // The last: a file that is a database, but not ours or half of ours.
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt | ErrorCode::Unknown) => {
+            if path.ends_with(crate::ANALYSIS_FILE) {
+                OpenError::DamagedAnalysis { path, detail }
+            } else {
+                OpenError::Damaged { path, detail }
+            }
+        }
         _ => OpenError::Io { path, detail },
     }
 }

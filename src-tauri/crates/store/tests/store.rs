@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use chatstats_model::{ChatId, ImportOptions, Kind, Message, MessageId, Rev, Timestamp};
 use chatstats_store::{
-    Anchor, Commit, CommitListener, DATABASE_FILE, Lane, NewMessage, OpenError, Put, Reader, SearchQuery,
-    Store, StoreError, Write,
+    ANALYSIS_FILE, Anchor, Commit, CommitListener, DATABASE_FILE, Lane, NewMessage, OpenError, Put, Reader,
+    SearchQuery, Store, StoreError, Write,
 };
 
 fn at(second: i64) -> Timestamp {
@@ -471,6 +471,47 @@ fn a_contact_that_is_the_user_makes_its_messages_the_users_own() {
         .write_blocking(Lane::Live, move |w| w.set_contact_is_me(id, true))
         .expect("set");
     assert!(all(&store, chat)[0].is_from_me);
+}
+
+#[test]
+fn analysis_that_is_damaged_can_be_moved_away() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let chat = {
+        let store = Store::open(dir.path()).expect("a store");
+        fill(&store, vec![("a".into(), 1)])
+    };
+    let path = dir.path().join(ANALYSIS_FILE);
+    std::fs::write(
+        &path,
+        b"not a database, and longer than the header of one".repeat(9),
+    )
+    .expect("written");
+    let refused = Store::open(dir.path()).map(drop);
+    let Err(error @ OpenError::DamagedAnalysis { .. }) = refused else {
+        panic!("{refused:?}");
+    };
+    assert!(error.to_string().contains("analysis.db"), "{error}");
+    std::fs::remove_file(&path).expect("moved away");
+    let store = Store::open(dir.path()).expect("a store");
+    assert_eq!(keys(&all(&store, chat)), ["a"]);
+}
+
+/// Paths are bytes there.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_directory_may_have_any_name() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let dir = tempfile::tempdir().expect("a directory");
+    for name in [&b"it's a ?mode=ro#1"[..], &b"latin1 \xe4"[..]] {
+        let odd = dir.path().join(std::ffi::OsStr::from_bytes(name));
+        std::fs::create_dir(&odd).expect("made");
+        let store = Store::open(&odd).expect("a store");
+        store
+            .write_analysis_blocking(Lane::Live, |write| write.set_mark("place", "1-0"))
+            .expect("written");
+        let mark = store.read_blocking(|reader| reader.mark("place")).expect("read");
+        assert_eq!(mark.as_deref(), Some("1-0"));
+    }
 }
 
 #[test]

@@ -1,0 +1,161 @@
+//! What a worker of this process does with tasks: reads ahead what they need, and tries one after the other.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chatstats_model::TaskId;
+use chatstats_passes::Pass;
+use chatstats_store::{Claimed, Finished, Reader, StoreError, TaskLane};
+
+use crate::analysis::Inner;
+use crate::dispatch::failed;
+use crate::execute::{Again, Outcome, Work, execute};
+use crate::pool::{Job, Jobs};
+use crate::requests;
+use crate::steps::until_spread;
+
+/// How many times as long as a task took those who compute rest after it while messages come, at least until the last one
+/// has reached those who follow, and at most how long. They would go last, but a processor that they have is not idle,
+/// and Linux leaves what waits for another processor there.
+const REST: u32 = 4;
+const REST_MAX: Duration = Duration::from_millis(20);
+
+/// Messages that a worker reads ahead, at most: no more than one long conversation may have.
+const READ_AHEAD_MESSAGES_MAX: usize = 10_000;
+
+/// What the workers of a lane do with tasks.
+pub(crate) fn jobs(inner: Arc<Inner>, lane: TaskLane) -> Jobs {
+    Arc::new(move || {
+        // One that computes reads all the time: on its own thread, which lets others go first.
+        let own = match lane {
+            TaskLane::Compute => inner.store.reader().ok(),
+            TaskLane::Wait => None,
+        };
+        Box::new(Worker {
+            inner: inner.clone(),
+            lane,
+            own,
+            read: VecDeque::new(),
+            took: Duration::ZERO,
+        })
+    })
+}
+
+/// What a worker does with tasks.
+struct Worker {
+    inner: Arc<Inner>,
+    lane: TaskLane,
+    own: Option<Reader>,
+    /// Of tasks that come next, what they need.
+    read: VecDeque<(TaskId, Result<Prepared, StoreError>)>,
+    /// How long the last one took.
+    took: Duration,
+}
+
+/// All that a try needs.
+#[derive(Default)]
+struct Prepared {
+    passes: Vec<&'static dyn Pass>,
+    /// None if there is nothing to be done.
+    work: Option<Work>,
+}
+
+impl Job for Worker {
+    fn expect(&mut self, tasks: &[Claimed]) {
+        self.read.clear();
+        let (Some(reader), [_, _, ..]) = (&self.own, tasks) else {
+            return;
+        };
+        let mut messages = 0;
+        // One look for all of them: the next would have to begin with nothing in its cache.
+        let looked = reader.consistent(|reader| {
+            for task in tasks {
+                let prepared = prepare(&self.inner, Some(reader), task);
+                let work = prepared.as_ref().ok().and_then(|prepared| prepared.work.as_ref());
+                messages += work.map_or(0, |work| work.messages.len());
+                self.read.push_back((task.id, prepared));
+                if messages >= READ_AHEAD_MESSAGES_MAX {
+                    break;
+                }
+            }
+            Ok(())
+        });
+        // Each is then read by itself, and fails by itself.
+        if looked.is_err() {
+            self.read.clear();
+        }
+    }
+
+    fn one(&mut self, task: &Claimed) -> Finished {
+        if self.lane == TaskLane::Compute
+            && let Some(spread) = until_spread(&self.inner.store)
+        {
+            std::thread::sleep((self.took * REST).max(spread).min(REST_MAX));
+        }
+        let began = std::time::Instant::now();
+        let finished = self.finish(task);
+        self.took = began.elapsed();
+        finished
+    }
+}
+
+impl Worker {
+    fn finish(&mut self, task: &Claimed) -> Finished {
+        let (inner, about) = (&self.inner, (task.id, task.attempt));
+        let read = match self.read.pop_front() {
+            Some((id, read)) if id == task.id => read,
+            _ => prepare(inner, self.own.as_ref(), task),
+        };
+        if inner.is_stopped(task.run_id) {
+            return failed(inner, about, "its run was stopped".to_owned(), Again::Yes);
+        }
+        match read {
+            Ok(prepared) => {
+                let execute = |work| execute(&work, &prepared.passes, &inner.settings.zone);
+                finished(inner, task, prepared.work.map(execute).unwrap_or_default())
+            }
+            Err(error) => failed(inner, about, error.to_string(), Again::Yes),
+        }
+    }
+}
+
+fn prepare(inner: &Inner, own: Option<&Reader>, task: &Claimed) -> Result<Prepared, StoreError> {
+    let (passes, is_anew) = inner.passes_of(task)?;
+    if passes.is_empty() {
+        return Ok(Prepared::default()); // Switched off since it was asked for.
+    }
+    let known = if is_anew {
+        Vec::new()
+    } else {
+        requests::versions(&passes)
+    };
+    let id = task.conversation_id;
+    let found = match own {
+        Some(reader) => reader.conversation_work(id, &known)?,
+        None => inner
+            .store
+            .read_blocking(move |reader| reader.conversation_work(id, &known))?,
+    };
+    // None: late messages made it part of another, which has a task of its own.
+    let work = found
+        .filter(|found| !found.messages.is_empty())
+        .map(|found| Work {
+            conversation: id,
+            fingerprint: found.fingerprint,
+            messages: found.messages,
+            is_group: found.is_group,
+            known: found.known,
+        });
+    Ok(Prepared { passes, work })
+}
+
+fn finished(inner: &Inner, task: &Claimed, outcome: Outcome) -> Finished {
+    let mut finished = match outcome.error {
+        None => Finished::completed(task.id, task.attempt),
+        Some((error, again)) => failed(inner, (task.id, task.attempt), error, again),
+    };
+    finished.results = outcome.results;
+    finished.covered = outcome.covered;
+    finished
+}

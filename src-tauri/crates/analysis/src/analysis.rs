@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 use crate::commitments::Changed;
 use crate::dispatch::{self, Dispatcher};
 use crate::execute::in_order;
+use crate::plan::Plan;
 use crate::requests::{self, Asked};
 use crate::settings::Settings;
 use crate::switches::Switches;
@@ -60,7 +61,7 @@ pub(crate) struct Inner {
 #[derive(Default)]
 struct Runs {
     stopped: HashSet<RunId>,
-    passes: HashMap<RunId, (Vec<&'static dyn Pass>, bool)>,
+    plans: HashMap<(RunId, TaskLane), Arc<Plan>>,
 }
 
 /// All there are.
@@ -543,45 +544,42 @@ impl Inner {
             .collect()
     }
 
-    /// The passes of a task, in their order, and whether current results are computed anew.
-    pub(crate) fn passes_of(&self, task: &Claimed) -> Result<(Vec<&'static dyn Pass>, bool), StoreError> {
-        let (passes, is_anew) = match task.run_id {
-            None => (self.switches.enabled().to_vec(), false),
-            Some(id) => self.passes_of_run(id)?,
+    /// What is done with a task.
+    pub(crate) fn plan_of(&self, task: &Claimed) -> Result<Arc<Plan>, StoreError> {
+        let Some(id) = task.run_id else {
+            return Ok(Arc::new(self.plan(&self.switches.enabled(), task.lane, false)));
         };
-        let wanted = requests::of_lane(&passes, task.lane);
-        Ok((in_order(&wanted, self.switches.available()), is_anew))
-    }
-
-    /// As [`passes_of`](Self::passes_of), for tasks of the runtime.
-    pub(crate) async fn passes_of_later(
-        &self,
-        task: &Claimed,
-    ) -> Result<(Vec<&'static dyn Pass>, bool), StoreError> {
-        if let Some(id) = task.run_id
-            && !self.runs().passes.contains_key(&id)
-        {
-            let found = self.store.read(move |reader| reader.run(id)).await?;
-            self.note_passes(id, found.map(|(run, _)| run));
-        }
-        self.passes_of(task)
-    }
-
-    fn passes_of_run(&self, id: RunId) -> Result<(Vec<&'static dyn Pass>, bool), StoreError> {
-        if let Some(known) = self.runs().passes.get(&id) {
+        if let Some(known) = self.runs().plans.get(&(id, task.lane)) {
             return Ok(known.clone());
         }
         let found = self.store.read_blocking(move |reader| reader.run(id))?;
-        Ok(self.note_passes(id, found.map(|(run, _)| run)))
+        Ok(self.note_plan(id, task.lane, found.map(|(run, _)| run)))
     }
 
-    fn note_passes(&self, id: RunId, run: Option<Run>) -> (Vec<&'static dyn Pass>, bool) {
-        let found = run.map_or_else(
-            || (self.switches.enabled().to_vec(), false),
-            |run| (self.named(&run.passes), requests::is_anew(run.kind)),
-        );
-        self.runs().passes.insert(id, found.clone());
-        found
+    /// As [`plan_of`](Self::plan_of), for tasks of the runtime.
+    pub(crate) async fn plan_of_later(&self, task: &Claimed) -> Result<Arc<Plan>, StoreError> {
+        if let Some(id) = task.run_id
+            && !self.runs().plans.contains_key(&(id, task.lane))
+        {
+            let found = self.store.read(move |reader| reader.run(id)).await?;
+            self.note_plan(id, task.lane, found.map(|(run, _)| run));
+        }
+        self.plan_of(task)
+    }
+
+    fn note_plan(&self, id: RunId, lane: TaskLane, run: Option<Run>) -> Arc<Plan> {
+        let plan = match run {
+            Some(run) => self.plan(&self.named(&run.passes), lane, requests::is_anew(run.kind)),
+            None => self.plan(&self.switches.enabled(), lane, false),
+        };
+        let plan = Arc::new(plan);
+        self.runs().plans.insert((id, lane), plan.clone());
+        plan
+    }
+
+    fn plan(&self, passes: &[&'static dyn Pass], lane: TaskLane, is_anew: bool) -> Plan {
+        let wanted = requests::of_lane(passes, lane);
+        Plan::new(in_order(&wanted, self.switches.available()), is_anew)
     }
 
     pub(crate) fn is_stopped(&self, run: Option<RunId>) -> bool {

@@ -9,7 +9,7 @@ use chatstats_passes::{Input, Pass, PassError, Results};
 use chatstats_store::{Covered, NewResult};
 use jiff::tz::TimeZone;
 
-use crate::requests;
+use crate::plan::Plan;
 
 /// What a task works on: everything a worker needs, also one on another machine.
 #[derive(Clone, Debug)]
@@ -44,9 +44,10 @@ pub(crate) enum Again {
     Later(Duration),
 }
 
-/// Runs `passes`, in an order in which those that others need come first. A pass that fails does not keep those from
-/// running that do not need it; what was found is kept in any case.
-pub(crate) fn execute(work: &Work, passes: &[&'static dyn Pass], zone: &TimeZone) -> Outcome {
+/// Runs the passes of a plan. A pass that fails does not keep those from running that do not need it; what was found is
+/// kept in any case.
+pub(crate) fn execute(work: &Work, plan: &Plan, zone: &TimeZone) -> Outcome {
+    let passes = plan.passes();
     let mut outcome = Outcome::default();
     let mut results = Results::default();
     let mut failed: Vec<&str> = Vec::new();
@@ -83,7 +84,7 @@ pub(crate) fn execute(work: &Work, passes: &[&'static dyn Pass], zone: &TimeZone
             }
         }
     }
-    let set = requests::set(passes).filter(|_| failed.is_empty());
+    let set = plan.set().filter(|_| failed.is_empty());
     outcome.covered = set.map(|set| Covered {
         set,
         fingerprint: work.fingerprint,

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chatstats_model::TaskId;
-use chatstats_passes::Pass;
 use chatstats_store::{Claimed, Finished, Reader, StoreError, TaskLane};
 
 use crate::analysis::Inner;
 use crate::dispatch::failed;
 use crate::execute::{Again, Outcome, Work, execute};
+use crate::plan::Plan;
 use crate::pool::{Job, Jobs};
-use crate::requests;
 use crate::steps::until_spread;
 
 /// How many times as long as a task took those who compute rest after it while messages come, at least until the last one
@@ -53,13 +52,8 @@ struct Worker {
     took: Duration,
 }
 
-/// All that a try needs.
-#[derive(Default)]
-struct Prepared {
-    passes: Vec<&'static dyn Pass>,
-    /// None if there is nothing to be done.
-    work: Option<Work>,
-}
+/// All that a try needs; none if there is nothing to be done.
+type Prepared = Option<(Arc<Plan>, Work)>;
 
 impl Job for Worker {
     fn expect(&mut self, tasks: &[Claimed]) {
@@ -72,8 +66,9 @@ impl Job for Worker {
         let looked = reader.consistent(|reader| {
             for task in tasks {
                 let prepared = prepare(&self.inner, Some(reader), task);
-                let work = prepared.as_ref().ok().and_then(|prepared| prepared.work.as_ref());
-                messages += work.map_or(0, |work| work.messages.len());
+                if let Ok(Some((_, work))) = &prepared {
+                    messages += work.messages.len();
+                }
                 self.read.push_back((task.id, prepared));
                 if messages >= READ_AHEAD_MESSAGES_MAX {
                     break;
@@ -112,8 +107,8 @@ impl Worker {
         }
         match read {
             Ok(prepared) => {
-                let execute = |work| execute(&work, &prepared.passes, &inner.settings.zone);
-                finished(inner, task, prepared.work.map(execute).unwrap_or_default())
+                let execute = |(plan, work): (Arc<Plan>, Work)| execute(&work, &plan, &inner.settings.zone);
+                finished(inner, task, prepared.map(execute).unwrap_or_default())
             }
             Err(error) => failed(inner, about, error.to_string(), Again::Yes),
         }
@@ -121,21 +116,18 @@ impl Worker {
 }
 
 fn prepare(inner: &Inner, own: Option<&Reader>, task: &Claimed) -> Result<Prepared, StoreError> {
-    let (passes, is_anew) = inner.passes_of(task)?;
-    if passes.is_empty() {
-        return Ok(Prepared::default()); // Switched off since it was asked for.
+    let plan = inner.plan_of(task)?;
+    if plan.passes().is_empty() {
+        return Ok(None); // Switched off since it was asked for.
     }
-    let known = if is_anew {
-        Vec::new()
-    } else {
-        requests::versions(&passes)
-    };
     let id = task.conversation_id;
     let found = match own {
-        Some(reader) => reader.conversation_work(id, &known)?,
-        None => inner
-            .store
-            .read_blocking(move |reader| reader.conversation_work(id, &known))?,
+        Some(reader) => reader.conversation_work(id, plan.known())?,
+        None => {
+            let plan = plan.clone();
+            let read = move |reader: &Reader| reader.conversation_work(id, plan.known());
+            inner.store.read_blocking(read)?
+        }
     };
     // None: late messages made it part of another, which has a task of its own.
     let work = found
@@ -147,7 +139,7 @@ fn prepare(inner: &Inner, own: Option<&Reader>, task: &Claimed) -> Result<Prepar
             is_group: found.is_group,
             known: found.known,
         });
-    Ok(Prepared { passes, work })
+    Ok(work.map(|work| (plan, work)))
 }
 
 fn finished(inner: &Inner, task: &Claimed, outcome: Outcome) -> Finished {

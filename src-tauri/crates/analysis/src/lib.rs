@@ -14,6 +14,7 @@ mod execute;
 mod forget;
 mod jobs;
 mod live;
+mod plan;
 mod pool;
 mod remote;
 mod requests;

@@ -15,7 +15,8 @@ use tokio::time::Instant;
 
 use crate::analysis::Inner;
 use crate::execute::{Outcome, Work, execute, in_order};
-use crate::{requests, scheduling};
+use crate::plan::Plan;
+use crate::scheduling;
 
 /// How long a chat must be quiet: whoever writes three lines in a row is looked at once.
 const QUIET: Duration = Duration::from_secs(1);
@@ -173,7 +174,8 @@ async fn look_at(inner: &Inner, chat: ChatId) -> Result<Looked, StoreError> {
     if passes.is_empty() {
         return Ok(Looked::Done);
     }
-    let (versions, now) = (requests::versions(&passes), inner.settings.now());
+    let (plan, now) = (Plan::new(passes, false), inner.settings.now());
+    let versions = plan.versions().to_vec();
     let found = inner
         .store
         .read(move |reader| open(reader, chat, now, &versions))
@@ -181,10 +183,10 @@ async fn look_at(inner: &Inner, chat: ChatId) -> Result<Looked, StoreError> {
     let Some((id, work)) = found else {
         return Ok(Looked::Done);
     };
-    if work.known.len() == passes.len() {
+    if work.known.len() == plan.passes().len() {
         return Ok(Looked::Done);
     }
-    let Some(outcome) = compute(inner, id, work, passes).await else {
+    let Some(outcome) = compute(inner, id, work, plan).await else {
         return Ok(Looked::Hangs);
     };
     if let Some((error, _)) = outcome.error {
@@ -235,7 +237,7 @@ async fn compute(
     inner: &Inner,
     conversation: ConversationId,
     found: ConversationWork,
-    passes: Vec<&'static dyn Pass>,
+    plan: Plan,
 ) -> Option<Outcome> {
     let work = Work {
         conversation,
@@ -250,7 +252,7 @@ async fn compute(
         .name("analyse-live".into())
         .spawn(move || {
             scheduling::go_last();
-            drop(reply.send(execute(&work, &passes, &zone)));
+            drop(reply.send(execute(&work, &plan, &zone)));
         });
     if let Err(error) = started {
         tracing::warn!(%error, "an open conversation could not be looked at");

@@ -13,6 +13,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::task::{Came, LentAnswer, LentTask, Try, VERSION, fields, read};
 use crate::execute::{Again, Outcome, execute};
+use crate::plan::Plan;
 use crate::scheduling::go_last;
 
 /// A new time counts for one in so many of those that tell how long a task takes.
@@ -91,10 +92,11 @@ fn compute_all(
     passes: &[&'static dyn Pass],
 ) {
     go_last();
+    let mut known = Known { passes, last: None };
     while let Ok(entry) = given.recv() {
         let began = Instant::now();
         // A panic of a pass is caught where it runs; one of ours must not take the thread with it.
-        let answer = catch_unwind(AssertUnwindSafe(|| compute(&entry, passes))).unwrap_or_default();
+        let answer = catch_unwind(AssertUnwindSafe(|| compute(&entry, &mut known))).unwrap_or_default();
         if answer.is_none() {
             tracing::warn!(
                 entry = %entry.id,
@@ -109,7 +111,7 @@ fn compute_all(
 }
 
 /// The answer to an entry; none if it is no task.
-fn compute(entry: &Entry, known: &[&'static dyn Pass]) -> Option<Fields> {
+fn compute(entry: &Entry, known: &mut Known<'_>) -> Option<Fields> {
     let (about, of, outcome) = match read::<LentTask<'_>>(entry) {
         Came::Whole(about, task) => {
             let of = (task.conversation, task.fingerprint);
@@ -127,35 +129,73 @@ fn compute(entry: &Entry, known: &[&'static dyn Pass]) -> Option<Fields> {
 }
 
 /// What the passes say; nothing if the messages are damaged.
-fn outcome(task: LentTask<'_>, known: &[&'static dyn Pass]) -> Option<Outcome> {
-    let prepared = prepared(&task, known);
+fn outcome(task: LentTask<'_>, known: &mut Known<'_>) -> Option<Outcome> {
+    let prepared = known.prepared(&task);
     let work = task.work()?;
     Some(match prepared {
-        Ok((passes, zone)) => execute(&work, &passes, &zone),
+        Ok(asked) => execute(&work, &asked.plan, &asked.zone),
         Err(error) => failed(error),
     })
 }
 
-/// The passes of a task as this worker has them, in the same versions, and the user's time zone.
-fn prepared(
-    task: &LentTask<'_>,
-    known: &[&'static dyn Pass],
-) -> Result<(Vec<&'static dyn Pass>, TimeZone), String> {
-    let find = |(name, version): &(String, u32)| {
-        let found = known.iter().copied().find(|pass| pass.name() == name);
-        let found = found.ok_or_else(|| format!("this worker has no pass {name:?}: update it"))?;
-        if found.version() == *version {
-            Ok(found)
-        } else {
-            let own = found.version();
-            Err(format!(
-                "this worker has version {own} of {name}, not {version}: update it"
-            ))
-        }
-    };
-    let passes = task.passes.iter().map(find).collect::<Result<_, _>>()?;
-    let zone = TimeZone::get(task.zone).map_err(|error| format!("the time zone: {error}"))?;
-    Ok((passes, zone))
+/// What a worker knows.
+struct Known<'a> {
+    passes: &'a [&'static dyn Pass],
+    /// What the last task asked for: the next one asks for the same, as a rule.
+    last: Option<Asked>,
+}
+
+/// What tasks ask for, and what that is here.
+struct Asked {
+    passes: Vec<(String, u32)>,
+    zone_name: String,
+    plan: Plan,
+    zone: TimeZone,
+}
+
+impl Asked {
+    fn is_by(&self, task: &LentTask<'_>) -> bool {
+        let own = self
+            .passes
+            .iter()
+            .map(|(name, version)| (name.as_str(), *version));
+        self.zone_name == task.zone && own.eq(task.passes.iter().copied())
+    }
+}
+
+impl Known<'_> {
+    /// The passes of a task as this worker has them, in the same versions, and the user's time zone.
+    fn prepared(&mut self, task: &LentTask<'_>) -> Result<&Asked, String> {
+        let asked = match self.last.take() {
+            Some(last) if last.is_by(task) => last,
+            _ => self.asked(task)?,
+        };
+        Ok(self.last.insert(asked))
+    }
+
+    fn asked(&self, task: &LentTask<'_>) -> Result<Asked, String> {
+        let find = |(name, version): &(&str, u32)| {
+            let found = self.passes.iter().copied().find(|pass| pass.name() == *name);
+            let found = found.ok_or_else(|| format!("this worker has no pass {name:?}: update it"))?;
+            if found.version() == *version {
+                Ok(found)
+            } else {
+                let own = found.version();
+                Err(format!(
+                    "this worker has version {own} of {name}, not {version}: update it"
+                ))
+            }
+        };
+        let passes = task.passes.iter().map(find).collect::<Result<_, _>>()?;
+        let zone = TimeZone::get(task.zone).map_err(|error| format!("the time zone: {error}"))?;
+        let owned = |(name, version): &(&str, u32)| ((*name).to_owned(), *version);
+        Ok(Asked {
+            passes: task.passes.iter().map(owned).collect(),
+            zone_name: task.zone.to_owned(),
+            plan: Plan::new(passes, false),
+            zone,
+        })
+    }
 }
 
 fn too_large(about: Try, of: (ConversationId, i64), error: &FieldsError) -> Result<Fields, FieldsError> {

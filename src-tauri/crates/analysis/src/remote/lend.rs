@@ -7,7 +7,7 @@ use std::time::Duration;
 use chatstats_bus::{
     BusError, Entry, Fields, FieldsError, Filter, Item, NewId, Start, StreamId, StreamKey, WorkQueue,
 };
-use chatstats_store::{Claimed, Finished, Lane, PassVersion, Reader, StoreError, TaskLane};
+use chatstats_store::{Claimed, Finished, Lane, Reader, StoreError, TaskLane};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -18,7 +18,7 @@ use crate::analysis::{Inner, lanes};
 use crate::dispatch;
 use crate::endings::Teller;
 use crate::execute::Again;
-use crate::requests;
+use crate::plan::Plan;
 
 /// Whose the tasks are that were lent: of no start of this program, so that a restart does not take them back.
 pub(crate) const LENT: &str = "lent";
@@ -256,28 +256,20 @@ async fn send(inner: &Inner, claimed: Vec<Claimed>, teller: &Teller) -> Result<u
 async fn ways(inner: &Inner, tasks: &[Claimed]) -> Result<Vec<Way>, LendError> {
     let mut asked = Vec::with_capacity(tasks.len());
     for task in tasks {
-        let (passes, is_anew) = inner.passes_of_later(task).await?;
-        asked.push((*task, requests::versions(&passes), is_anew));
+        asked.push((*task, inner.plan_of_later(task).await?));
     }
     let zone = inner.settings.zone.clone();
     let read = inner.store.read(move |reader| {
         let zone = zone.iana_name().unwrap_or("UTC");
-        let way = |(task, versions, is_anew)| way(reader, zone, &task, versions, is_anew);
-        asked.into_iter().map(way).collect::<Result<Vec<_>, _>>()
+        let way = |(task, plan): &(Claimed, Arc<Plan>)| way(reader, zone, task, plan);
+        asked.iter().map(way).collect::<Result<Vec<_>, _>>()
     });
     Ok(read.await?)
 }
 
-fn way(
-    reader: &Reader,
-    zone: &str,
-    task: &Claimed,
-    versions: Vec<PassVersion>,
-    is_anew: bool,
-) -> Result<Way, StoreError> {
+fn way(reader: &Reader, zone: &str, task: &Claimed, plan: &Plan) -> Result<Way, StoreError> {
     let id = task.conversation_id;
-    let known: &[PassVersion] = if is_anew { &[] } else { &versions };
-    let Some(found) = reader.conversation_work(id, known)? else {
+    let Some(found) = reader.conversation_work(id, plan.known())? else {
         return Ok(Way::Gone);
     };
     let about = Try {
@@ -291,9 +283,10 @@ fn way(
         is_group: found.is_group,
         known: found.known,
         messages: Packed::new(&found.messages),
-        passes: versions
-            .into_iter()
-            .map(|pass| (pass.name, pass.version))
+        passes: plan
+            .versions()
+            .iter()
+            .map(|pass| (pass.name.as_str(), pass.version))
             .collect(),
     };
     Ok(fields(about, &lent).map_or_else(Way::TooLarge, Way::Out))

@@ -43,7 +43,8 @@ pub(super) enum Came<T> {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct LentTask<'a> {
     /// The passes to run, with those they need, in their order; with the versions that are expected.
-    pub(super) passes: Vec<(String, u32)>,
+    #[serde(borrow)]
+    pub(super) passes: Vec<(&'a str, u32)>,
     /// The user's time zone (IANA).
     pub(super) zone: &'a str,
     pub(super) conversation: ConversationId,

@@ -33,19 +33,20 @@ impl Reader {
         self.consistent(|reader| {
             let mut query = reader.conn.prepare_cached(
                 "SELECT chat_id, first_us, last_us, message_count, fingerprint,
-                    EXISTS (SELECT 1 FROM chat_members m WHERE m.chat_id = c.chat_id LIMIT 1 OFFSET 2)
+                    EXISTS (SELECT 1 FROM chat_members m WHERE m.chat_id = c.chat_id LIMIT 1 OFFSET 2),
+                    (SELECT place FROM analysed a WHERE a.conversation_id = c.id)
                  FROM conversations c WHERE id = ?1",
             )?;
-            type Row = (i64, i64, i64, i64, i64, bool);
+            type Row = (i64, i64, i64, i64, i64, bool, Option<i64>);
             let found: Option<Row> = query.query_row([id.0], |row| row.try_into()).optional()?;
-            let Some((chat, first_us, last_us, count, fingerprint, is_group)) = found else {
+            let Some((chat, first_us, last_us, count, fingerprint, is_group, place)) = found else {
                 return Ok(None);
             };
             Ok(Some(ConversationWork {
                 fingerprint,
                 messages: reader.messages_between(ChatId(chat), first_us, last_us, count)?,
                 is_group,
-                known: reader.known_results(id, fingerprint, passes)?,
+                known: reader.known_results(place, fingerprint, passes)?,
             }))
         })
     }
@@ -66,20 +67,18 @@ impl Reader {
 
     fn known_results(
         &self,
-        id: ConversationId,
+        place: Option<i64>,
         fingerprint: i64,
         passes: &[PassVersion],
     ) -> Result<Vec<(String, String)>, StoreError> {
-        if passes.is_empty() {
+        let Some(place) = place.filter(|_| !passes.is_empty()) else {
             return Ok(Vec::new());
-        }
+        };
         let mut query = self.conn.prepare_cached(
-            "SELECT p.name, r.version, r.result FROM analysed a
-                CROSS JOIN results r ON r.id BETWEEN a.place * 256 AND a.place * 256 + 255
-                CROSS JOIN passes p ON p.id = r.id & 255
-             WHERE a.conversation_id = ?1 AND r.fingerprint = ?2",
+            "SELECT p.name, r.version, r.result FROM results r CROSS JOIN passes p ON p.id = r.id & 255
+             WHERE r.id BETWEEN ?1 * 256 AND ?1 * 256 + 255 AND r.fingerprint = ?2",
         )?;
-        let rows = query.query_map(params![id.0, fingerprint], |row| {
+        let rows = query.query_map(params![place, fingerprint], |row| {
             Ok((
                 row.get::<_, String>(0)?,
                 row.get::<_, u32>(1)?,

@@ -36,7 +36,7 @@ const LOST_AFTER: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_secs(2);
 
 /// Tasks lent ahead, for each worker: a little more than one takes at a time.
-const AHEAD_PER_WORKER: usize = 24;
+const AHEAD_PER_WORKER: usize = 48;
 
 /// How long answers are gathered before they are handed on, and how many at most.
 const GATHER: Duration = Duration::from_millis(20);

@@ -22,15 +22,15 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// How much work is taken ahead: for so long nobody need wait for Redis, and little is to be taken over if the worker
 /// dies.
-const AHEAD: Duration = Duration::from_millis(50);
+const AHEAD: Duration = Duration::from_millis(100);
 
 /// How many tasks that is, at least and at most, and as long as nobody knows how long they take.
 const AHEAD_MIN: usize = 2;
-const AHEAD_MAX: usize = 16;
+const AHEAD_MAX: usize = 32;
 const AHEAD_FIRST: usize = 4;
 
 /// How long answers are gathered before they are given, while others are computed.
-const GATHER: Duration = Duration::from_millis(20);
+const GATHER: Duration = Duration::from_millis(40);
 
 /// How often a worker that computes for long says that it is there.
 const SAY_EVERY: Duration = Duration::from_secs(2);

@@ -213,6 +213,8 @@ impl Store {
 
     /// Writes what is queued, takes nothing more, and folds the logs into their files.
     pub fn shutdown(&self) {
+        // Both wait for the disk: at the same time.
+        self.inner.messages.close();
         self.inner.analyses.shutdown();
         self.inner.messages.shutdown();
     }

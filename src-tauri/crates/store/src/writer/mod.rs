@@ -262,9 +262,15 @@ impl<B: Book> Writer<B> {
         self.shared.backlog.load(Ordering::Acquire) > 0
     }
 
-    pub(crate) fn shutdown(&self) {
+    /// Takes nothing more, and ends once all is written that is queued.
+    pub(crate) fn close(&self) {
         self.shared.lock().closed = true;
         self.shared.arrived.notify_one();
+    }
+
+    /// As [`Writer::close`], and waits for the end.
+    pub(crate) fn shutdown(&self) {
+        self.close();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread
             && thread.thread().id() != std::thread::current().id()

@@ -8,10 +8,9 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, params};
 
 use crate::OpenError;
 
-/// What the file of messages is called on a connection that writes to the file of analysis, and the other way round on
-/// one that reads. No table is in both: queries need not say which they mean.
+/// What the file of messages is called on connections to the file of analysis. No table is in both: queries need not say
+/// which they mean.
 pub(crate) const STORED: &str = "stored";
-const ANALYSIS: &str = "analysis";
 
 /// Page cache of a writer, in KiB: holds the upper levels of the indexes of ten million messages.
 const WRITER_CACHE_KIB: i64 = 16 * 1024;
@@ -54,10 +53,12 @@ pub(crate) fn writer(path: &Path) -> Result<Connection, OpenError> {
     Ok(conn)
 }
 
+/// The file of analysis comes first, here as in its writer: SQLite looks at files in this order, so a statement sees
+/// messages as they were no earlier than what was made of them.
 pub(crate) fn reader(files: &Files) -> Result<Connection, OpenError> {
-    let path = &files.messages;
+    let path = &files.analysis;
     let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, READER_CACHE_KIB)?;
-    attach(&conn, &files.analysis, ANALYSIS)?;
+    attach(&conn, &files.messages, STORED)?;
     // Not opened read-only: a reader of a WAL database must be able to create its shared-memory file.
     conn.pragma_update(None, "query_only", true)
         .map_err(|e| classify(path, e))?;

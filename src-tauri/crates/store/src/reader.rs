@@ -13,8 +13,12 @@ use crate::{OpenError, StoreError, open};
 /// would only take memory.
 const READERS: usize = 4;
 
+/// Looks at the file that comes first: of a [`Reader`] that sees both, the one of analysis.
+const FIRST_FILE: &str = "SELECT 1 FROM main.sqlite_schema LIMIT 1";
+
 /// A connection that reads. Each query method is one consistent look; [`Reader::consistent`] joins several. Messages and
-/// what is made of them are two files: each of the two is seen at one moment, which need not be the same.
+/// what is made of them are two files: each is seen at one moment, messages at the same or a later one. So a result is of
+/// a conversation that is seen too, or was there before.
 pub struct Reader {
     pub(crate) conn: Connection,
 }
@@ -38,6 +42,8 @@ impl Reader {
             return queries(self);
         }
         let snapshot = self.conn.unchecked_transaction()?;
+        // Otherwise each file would be looked at when it is first read from, perhaps messages long before the rest.
+        self.conn.prepare_cached(FIRST_FILE)?.exists([])?;
         let result = queries(self);
         drop(snapshot); // it wrote nothing: rolling back and committing are the same
         result

@@ -395,6 +395,25 @@ fn messages_and_analysis_are_written_beside_each_other() {
 }
 
 #[test]
+fn messages_are_seen_no_earlier_than_what_is_made_of_them() {
+    let (_dir, store) = open();
+    let writes = store.clone();
+    let read = move |reader: &Reader| {
+        reader.consistent(|reader| {
+            let chats = reader.chats()?.len();
+            writes.write_analysis_blocking(Lane::Live, |write| write.set_mark("place", "1-0"))?;
+            Ok((chats, reader.mark("place")?))
+        })
+    };
+    let seen = store.read_blocking(read).expect("read");
+    assert_eq!(
+        seen,
+        (0, None),
+        "not what was made since of messages that are not seen"
+    );
+}
+
+#[test]
 fn a_write_of_analysis_that_fails_leaves_nothing_behind() {
     let (_dir, store) = open();
     let failed: Result<(), _> = store.write_analysis_blocking(Lane::Live, |write| {

@@ -1,4 +1,6 @@
-//! What has to be known about the screen before the first window toolkit call.
+//! What has to be known about the screen before the first window toolkit call, and after the last.
+
+use std::process::ExitCode;
 
 use anyhow::Result;
 
@@ -51,4 +53,19 @@ fn start_again_without_dmabuf() {
         .exec();
     // Slower drawing is no reason not to start.
     eprintln!("chatstats-desktop: cannot start again with {NO_DMABUF}=1: {error}");
+}
+
+/// Ends the program that had a window toolkit; whatever has to be written must be written by now.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn leave(code: u8) -> ExitCode {
+    ExitCode::from(code)
+}
+
+/// Ends the process at once; whatever has to be written must be written by now.
+///
+/// Libraries do not get to clean up. The toolkit leaves a thread behind that reads keys from the X server, and nothing ends it:
+/// a key that is released while the libraries of X clean up made it crash.
+#[cfg(target_os = "linux")]
+pub(crate) fn leave(code: u8) -> ExitCode {
+    signal_hook::low_level::exit(code.into())
 }

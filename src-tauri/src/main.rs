@@ -21,10 +21,13 @@ use std::process::ExitCode;
 
 use args::{Request, Start};
 
+/// The exit code of a start that failed.
+const FAILURE: u8 = 1;
+
 fn main() -> ExitCode {
     let directory = std::env::current_dir().unwrap_or_default();
     match args::parse(std::env::args_os().skip(1), &directory) {
-        Request::Open(start) => open(start),
+        Request::Open(start) => display::leave(open(start)),
         Request::Print(text) => {
             println!("{text}");
             ExitCode::SUCCESS
@@ -37,20 +40,20 @@ fn main() -> ExitCode {
 }
 
 /// Runs until the window is closed. What kept it from running is said on standard error and, where there is a screen, in a
-/// dialog: someone who started it from an icon sees no standard error.
-fn open(start: Start) -> ExitCode {
+/// dialog: someone who started it from an icon sees no standard error. Answers how the process is to end.
+fn open(start: Start) -> u8 {
     chatstats_server::prepare();
     if let Err(error) = display::prepare() {
         eprintln!("chatstats-desktop: {error:#}");
-        return ExitCode::FAILURE;
+        return FAILURE;
     }
     match desktop::run(start) {
-        Ok(0) => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
+        Ok(0) => 0,
+        Ok(_) => FAILURE,
         Err(error) => {
             eprintln!("chatstats-desktop: {error:#}");
             dialogs::show_error("ChatStats could not start", &format!("{error:#}"));
-            ExitCode::FAILURE
+            FAILURE
         }
     }
 }

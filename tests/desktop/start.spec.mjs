@@ -63,6 +63,15 @@ test('a mistake in config.toml is said in a dialog', async () => {
   assert.match(await failsWithDialog('config-wrong', env, []), /config\.toml[^]*lisen/);
 });
 
+test('no library cleans up at the end: a thread of the toolkit uses them to the last', async () => {
+  const env = { ...(await home(screen, 'fini')), LD_DEBUG: 'files' };
+  await mkdir(env.CHATSTATS_DATA_DIR, { recursive: true });
+  await writeFile(join(env.CHATSTATS_DATA_DIR, 'config.toml'), 'lisen = "127.0.0.1:0"\n');
+  const said = await failsWithDialog('fini', env, []);
+  assert.match(said, /calling init: .*libX11/);
+  assert.doesNotMatch(said, /calling fini: .*libX/);
+});
+
 test('without a display the program says what to do instead of crashing', async () => {
   const env = { ...(await home(screen, 'no-display')), DISPLAY: '' };
   const { child, said } = start(env, []);

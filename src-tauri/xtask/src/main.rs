@@ -6,6 +6,7 @@ mod bench;
 mod bindings;
 mod check;
 mod dist;
+mod failures;
 mod layout;
 mod licences;
 mod process;

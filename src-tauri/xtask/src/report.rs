@@ -3,8 +3,8 @@ use std::time::Instant;
 
 use anyhow::{Result, anyhow, bail};
 
-use crate::process;
 use crate::tally::{self, Tally};
+use crate::{failures, process};
 
 /// Steps that all run, also after one has failed: whoever waits for minutes wants to see everything at once.
 pub(crate) struct Report {
@@ -19,6 +19,8 @@ struct Step {
     tally: Tally,
     /// What the test runner itself said at its end.
     summary: Vec<String>,
+    /// What it said of each test that did not hold.
+    failures: Vec<String>,
     error: Option<anyhow::Error>,
 }
 
@@ -50,6 +52,9 @@ impl Report {
                 Err(error) => Some(error),
                 Ok((printed, outcome)) => {
                     (step.tally, step.summary) = tally::count(&printed);
+                    if outcome.is_err() {
+                        step.failures = failures::of(&printed);
+                    }
                     outcome
                         .err()
                         .or_else(|| (step.tally.passed == 0).then(|| anyhow!("not one test ran")))
@@ -74,6 +79,7 @@ impl Report {
             seconds: 0.0,
             tally: Tally::default(),
             summary: Vec::new(),
+            failures: Vec::new(),
             error: None,
         };
         work(&mut step);
@@ -84,7 +90,7 @@ impl Report {
         self.steps.push(step);
     }
 
-    /// Prints what the runners said and a line for each step, and returns the sum of all tests.
+    /// Prints what the runners said, what failed and why, and a line for each step, and returns the sum of all tests.
     ///
     /// # Errors
     ///
@@ -93,6 +99,12 @@ impl Report {
         println!();
         for Step { name, summary, .. } in &self.steps {
             for line in summary {
+                println!("{name}: {line}");
+            }
+        }
+        // Once more, and last: of a long log the end may be all that is kept.
+        for Step { name, failures, .. } in &self.steps {
+            for line in failures {
                 println!("{name}: {line}");
             }
         }

@@ -78,7 +78,7 @@ fn labelled(counts: &str, separator: char) -> Tally {
 }
 
 /// Drops the escape sequences with which runners colour their output.
-fn without_colours(text: &str) -> String {
+pub(crate) fn without_colours(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut characters = text.chars();
     while let Some(character) = characters.next() {

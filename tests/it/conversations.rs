@@ -42,7 +42,9 @@ fn a_message_after_the_pause_seals_and_the_clock_seals_the_last() {
     let older = server
         .client()
         .get(&format!("/api/chats/{chat}/conversations?before={older}&limit=1"));
-    assert_eq!(older["conversations"][0], page["conversations"][1]);
+    // What analysis found may have come between the two pages.
+    let ids = [&older["conversations"][0]["id"], &page["conversations"][1]["id"]];
+    assert_eq!(ids[0], ids[1]);
     server.stop();
 }
 

@@ -1,5 +1,6 @@
 //! `chatstats events tail --follow`
 
+use std::io::Write;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -21,10 +22,26 @@ use crate::scan::{Wanted, shown};
 /// How long to wait before a server that went away is looked for again: as long as browsers are told to wait.
 const COME_BACK: Duration = Duration::from_millis(crate::sse::frame::RETRY_MS as u64);
 
-/// Says what went wrong with a server that went away, and waits until it may be there again.
-pub(super) async fn come_back(error: &anyhow::Error) {
-    note(&format!("{error:#}; trying again"));
-    tokio::time::sleep(COME_BACK).await;
+/// Waiting for a server that is not there for now.
+#[derive(Default)]
+pub(super) struct Waits {
+    /// Why was said, and is not said again until something was different.
+    told: bool,
+}
+
+impl Waits {
+    /// Says what went wrong, and waits until it may be well.
+    pub(super) async fn again(&mut self, error: &anyhow::Error) {
+        self.after(Some(format!("{error:#}; trying again"))).await;
+    }
+
+    async fn after(&mut self, problem: Option<String>) {
+        if let Some(problem) = problem.filter(|_| !self.told) {
+            self.told = true;
+            note(&problem);
+        }
+        tokio::time::sleep(COME_BACK).await;
+    }
 }
 
 /// Prints what comes after `last`, for ever.
@@ -83,24 +100,20 @@ async fn follow_server(
     );
     let mut last = last.to_string();
     let mut target = (start.as_str(), false);
-    let mut told = false;
+    let mut waits = Waits::default();
     loop {
         let (path, is_back) = target;
         let problem = match connect(config, path, is_back.then_some(&*last)).await {
             Ok(Some(events)) => {
-                told = false;
+                waits = Waits::default();
                 to_its_end(events, wanted, &mut last, printer).await?
             }
             Ok(None) => Some("no server runs; waiting for one".to_owned()),
             Err(error) if is_final(&error) => return Err(error),
             Err(error) => Some(format!("{error:#}; trying again")),
         };
-        if let Some(problem) = problem.filter(|_| !told) {
-            told = true;
-            note(&problem);
-        }
+        waits.after(problem).await;
         target = (path, true);
-        tokio::time::sleep(COME_BACK).await;
     }
 }
 
@@ -184,5 +197,6 @@ fn path(key: &StreamKey, wanted: &Wanted) -> String {
 
 /// For people, beside the output.
 fn note(text: &str) {
-    eprintln!("chatstats: {text}");
+    // Whoever reads only the output may have closed this one.
+    let _ = writeln!(std::io::stderr(), "chatstats: {text}");
 }

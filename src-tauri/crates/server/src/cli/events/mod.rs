@@ -18,8 +18,9 @@ use super::DataDirOption;
 use super::client::went_away;
 use super::signal::signal;
 use crate::config::{Config, Overrides};
+use crate::error::StartError;
 use crate::scan::{Stretch, Wanted, high_end, low_end};
-use follow::{come_back, follow};
+use follow::{Waits, follow};
 use print::Printer;
 pub(super) use source::Source;
 
@@ -144,10 +145,11 @@ impl Tail {
             false => None,
         };
         let work = async {
+            let mut waits = Waits::default();
             let (source, newest, newest_first) = loop {
                 match newest(&config, key, &wanted, self.count).await {
-                    // Nothing is printed yet: what follows servers over their ends begins with the next one.
-                    Err(error) if self.follow && went_away(&error) => come_back(&error).await,
+                    // Nothing is printed yet: what follows servers over their starts and ends begins with the next one.
+                    Err(error) if self.follow && is_for_now(&error) => waits.again(&error).await,
                     begun => break begun?,
                 }
             };
@@ -242,6 +244,12 @@ impl Filter {
 
 fn key(name: &str) -> Result<StreamKey, StreamKeyError> {
     StreamKey::new(name)
+}
+
+/// Whether a server, or another command, is about to start or to end, and what it has in hand can be had after that.
+fn is_for_now(error: &anyhow::Error) -> bool {
+    let is_held = |error: &StartError| matches!(error, StartError::DataDirLocked { .. });
+    went_away(error) || error.downcast_ref().is_some_and(is_held)
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {

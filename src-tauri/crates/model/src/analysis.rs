@@ -330,7 +330,8 @@ pub struct ListedCommitment {
     pub done_by: Option<crate::MessageId>,
 }
 
-/// Answer to `GET /api/commitments`: what is due first, then what has no date, the newest first.
+/// Answer to `GET /api/commitments`, the latest first: by when they are due, and where they have no date, by when they
+/// were said.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct CommitmentPage {

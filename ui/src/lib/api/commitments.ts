@@ -7,9 +7,23 @@ const PAGE = 1000;
 /** What a user says of a commitment; null takes it back. */
 export type Decision = 'done' | 'dismissed' | null;
 
-/** A page of commitments: what is due first, then what has no date; of one chat, if one is given. */
-export function commitmentPage(offset = 0, chat?: ChatId): Promise<CommitmentPage> {
-  return request('/api/commitments', { query: { offset, limit: PAGE, chat_id: chat } });
+/** Which commitments: of one chat, one's own or those of others. */
+export interface Whose {
+  chat_id?: ChatId;
+  mine?: boolean;
+}
+
+/** The latest first, by when they are due or else were said: so many pages at most, and whether there are more. */
+export async function commitmentPages(pagesMax: number, whose: Whose) {
+  const found: ListedCommitment[] = [];
+  let next: number | null = 0;
+  for (let pages = 0; next !== null && pages < pagesMax; pages++) {
+    const query = { ...whose, offset: next, limit: PAGE };
+    const page: CommitmentPage = await request('/api/commitments', { query });
+    found.push(...page.commitments);
+    next = page.next;
+  }
+  return { found, hasMore: next !== null };
 }
 
 export function decide({ chat_id, id }: ListedCommitment, decision: Decision): Promise<ListedCommitment> {

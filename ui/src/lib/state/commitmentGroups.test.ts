@@ -26,6 +26,9 @@ function commitment(id: string, fields: Partial<ListedCommitment> = {}): ListedC
 test('a commitment stands where its date and the user put it', () => {
   const due = (days: number) => groupOf(commitment('1', { due: inDays(days) }), now);
   expect([due(-1), due(1), due(8)]).toEqual(['overdue', 'soon', 'later']);
+  expect([due(-60), due(-61)]).toEqual(['overdue', 'old']);
+  const said = (days: number) => groupOf(commitment('1', { said_at: inDays(days) }), now);
+  expect([said(-60), said(-61)]).toEqual(['undated', 'old']);
   expect(groupOf(commitment('1'), now)).toBe('undated');
   expect(groupOf(commitment('1', { status: 'done', due: inDays(-3) }), now)).toBe('done');
   expect(groupOf(commitment('1', { status: 'dismissed' }), now)).toBe('dismissed');
@@ -39,11 +42,16 @@ test('groups come in the order of their urgency, without the empty ones', () => 
     commitment('d', { due: inDays(1) }),
     commitment('e', { said_at: inDays(-2) }),
     commitment('f', { due: inDays(-4) }),
+    commitment('g', { due: inDays(-6) }),
+    commitment('h', { due: inDays(-300) }),
+    commitment('i', { said_at: inDays(-400), due: inDays(-200) }),
+    commitment('j', { said_at: inDays(-250) }),
   ];
   expect(grouped(list, now).map(({ name, list }) => [name, list.map(({ id }) => id)])).toEqual([
-    ['overdue', ['f']],
+    ['overdue', ['g', 'f']],
     ['soon', ['d', 'c']],
     ['undated', ['e', 'b']],
+    ['old', ['i', 'j', 'h']],
     ['done', ['a']],
   ]);
 });

@@ -1,4 +1,4 @@
-import { commitmentPage, decide, type Decision } from '$lib/api/commitments';
+import { commitmentPages, decide, type Decision } from '$lib/api/commitments';
 import {
   busTopic,
   MAIN_STREAM,
@@ -12,11 +12,12 @@ import { field, readFrame } from '$lib/format/events';
 import { commitmentKey } from './commitmentGroups';
 import { connection } from './connection.svelte';
 import { toasts } from './toasts.svelte';
+import { Turns } from './turns';
 
 /** In a flood of events the list is read once in this time. */
 const AGAIN_MS = 1500;
-/** Pages that are read at most: more than ten thousand commitments nobody goes through. */
-const PAGES_MAX = 10;
+/** Pages that are read of one's own, and of those of others, at most: more than five thousand nobody goes through. */
+const PAGES_MAX = 5;
 
 /** Promises and requests of all chats. */
 class Commitments {
@@ -24,12 +25,13 @@ class Commitments {
   byKey = $state.raw<ReadonlyMap<string, ListedCommitment>>(new Map());
   loaded = $state(false);
   error = $state.raw<Error | null>(null);
-  /** There are more than are read. */
-  hasMore = $state(false);
+  /** There are more than are read of one's own, and of those of others. */
+  hasMore = $state.raw({ mine: false, theirs: false });
   #users = 0;
   #close: (() => void) | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #changes = 0;
+  readonly #turns = new Turns();
 
   /** Follows what is found for as long as a view shows it; the answer ends it. */
   follow(): () => void {
@@ -51,26 +53,35 @@ class Commitments {
     };
   }
 
-  async reload(): Promise<void> {
-    const changes = this.#changes;
+  reload(): Promise<void> {
+    return this.#turns.take(() => this.#readAll());
+  }
+
+  async #readAll(): Promise<void> {
     try {
-      const found = new Map<string, ListedCommitment>();
-      let next: number | null = 0;
-      for (let pages = 0; next !== null && pages < PAGES_MAX; pages++) {
-        const page = await commitmentPage(next);
-        page.commitments.forEach((one) => found.set(commitmentKey(one), one));
-        next = page.next;
-      }
-      // What was decided meanwhile may not be in it: it is read again.
-      if (changes !== this.#changes) return void this.#soon();
-      this.byKey = found;
-      this.hasMore = next !== null;
-      this.loaded = true;
+      const isFirst = !this.loaded;
+      // A page of each is shown while the rest is read: what is due comes before what is long over.
+      await this.#read(isFirst ? 1 : PAGES_MAX);
+      if (isFirst && (this.hasMore.mine || this.hasMore.theirs)) await this.#read(PAGES_MAX);
       this.error = null;
     } catch (error) {
       connection.noticed(error);
       this.error = error as Error;
     }
+  }
+
+  async #read(pagesMax: number): Promise<void> {
+    const changes = this.#changes;
+    // Each for itself: many of the ones must not leave out the others.
+    const [mine, theirs] = await Promise.all([
+      commitmentPages(pagesMax, { mine: true }),
+      commitmentPages(pagesMax, { mine: false }),
+    ]);
+    // What was decided meanwhile may not be in it: it is read again.
+    if (changes !== this.#changes) return this.#soon();
+    this.byKey = new Map([...mine.found, ...theirs.found].map((one) => [commitmentKey(one), one]));
+    this.hasMore = { mine: mine.hasMore, theirs: theirs.hasMore };
+    this.loaded = true;
   }
 
   /** Says how one stands: at once in the view, and undone if it cannot be kept. */

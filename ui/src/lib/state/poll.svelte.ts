@@ -1,4 +1,5 @@
 import { connection } from './connection.svelte';
+import { Turns } from './turns';
 
 /** Something the program is asked for again and again while somebody looks. */
 export class Poll<T> {
@@ -9,6 +10,7 @@ export class Poll<T> {
   error = $state.raw<Error | null>(null);
   #users = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #turns = new Turns();
 
   constructor(
     private readonly ask: () => Promise<T>,
@@ -26,7 +28,11 @@ export class Poll<T> {
   }
 
   /** Asks now, out of turn. */
-  async reload(): Promise<void> {
+  reload(): Promise<void> {
+    return this.#turns.take(() => this.#ask());
+  }
+
+  async #ask(): Promise<void> {
     try {
       const value = await this.ask();
       if (this.value) this.before = { value: this.value, at: this.at };

@@ -73,17 +73,23 @@ const COMMITMENT: &str =
     LEFT JOIN contacts p ON p.id = c.who";
 
 impl Reader {
-    /// A page of commitments: what is due first, then what has no date, the newest first.
+    /// A page of commitments, the latest first: by when they are due, and where they have no date, by when they were said.
+    /// Years of chats leave many behind that nobody kept, and those are what is left out where not all are read.
     pub fn commitments(&self, query: &CommitmentQuery) -> Result<Vec<ListedCommitment>, StoreError> {
         // Two queries, for each chat that is looked at asks for its own, and an index is used by one only.
         let of_chat = match query.chat {
-            Some(_) => "c.chat_id = ?3",
+            Some(_) => "l.chat_id = ?3",
             None => "?3 IS NULL",
         };
+        // All are sorted, but only those of the page are looked up whole.
         let mut select = self.conn.prepare_cached(&format!(
-            "{COMMITMENT} WHERE {of_chat} AND (?1 IS NULL OR c.mine = ?1)
-                AND (?2 IS NULL OR ifnull(d.decision, c.state) = ?2)
-             ORDER BY c.due_us IS NULL, c.due_us, c.said_us DESC, c.key LIMIT ?4 OFFSET ?5"
+            "{COMMITMENT} JOIN (
+                SELECT l.chat_id, l.key FROM commitments l
+                WHERE {of_chat} AND (?1 IS NULL OR l.mine = ?1) AND (?2 IS NULL OR ?2 = ifnull(
+                    (SELECT decision FROM commitment_decisions WHERE chat_id = l.chat_id AND key = l.key), l.state))
+                ORDER BY ifnull(l.due_us, l.said_us) DESC, l.chat_id, l.key LIMIT ?4 OFFSET ?5
+             ) listed ON listed.chat_id = c.chat_id AND listed.key = c.key
+             ORDER BY ifnull(c.due_us, c.said_us) DESC, c.chat_id, c.key"
         ))?;
         let rows = select.query_map(
             params![

@@ -2,7 +2,8 @@
 import type { ListedCommitment } from "./ListedCommitment";
 
 /**
- * Answer to `GET /api/commitments`: what is due first, then what has no date, the newest first.
+ * Answer to `GET /api/commitments`, the latest first: by when they are due, and where they have no date, by when they
+ * were said.
  */
 export type CommitmentPage = { 
 /**

@@ -27,6 +27,15 @@ after(async () => {
   model?.stop();
 });
 
+/** The promise of the tent, once the program knows that it stands so: the page may show it earlier. */
+async function tent(status) {
+  for (;;) {
+    const { commitments } = await program.api(`/api/commitments?chat_id=${chat}`);
+    const found = commitments.find((one) => one.text.includes('tent') && one.status === status);
+    if (found) return found;
+  }
+}
+
 const row = (title) => page.getByRole('region', { name: 'Chats' }).getByRole('link', { name: title });
 const rule = () => page.locator('[data-seal]').last();
 
@@ -91,17 +100,15 @@ test('a promise is marked at its message, and a click leads to it among all prom
   await page.getByRole('button', { name: /^Dismiss: .*tent/ }).click();
   await page.goBack();
   await bubble(page, PROMISE).waitFor();
+  const { id } = await tent('dismissed');
   await mark.waitFor({ state: 'detached' });
   // Taken back elsewhere, it is there again by itself.
-  const { commitments } = await program.api(`/api/commitments?chat_id=${chat}`);
-  const { id } = commitments.find(({ text }) => text.includes('tent'));
   await program.api(`/api/commitments/${chat}/${id}/decision`, { decision: null });
   await mark.waitFor();
 });
 
 test('one that is settled is unfolded where a message leads to it', async () => {
-  const { commitments } = await program.api(`/api/commitments?chat_id=${chat}`);
-  const { id } = commitments.find(({ text }) => text.includes('tent'));
+  const { id } = await tent('open');
   await program.api(`/api/commitments/${chat}/${id}/decision`, { decision: 'done' });
   await visit(page, program, `/chats/${chat}`);
   await bubble(page, PROMISE)

@@ -5,6 +5,12 @@ const require = createRequire(new URL('../../../ui/package.json', import.meta.ur
 const { chromium } = require('playwright-core');
 const AXE = require.resolve('axe-core/axe.min.js');
 
+/**
+ * What a page asks for is held back for a random time, up to so many milliseconds: a test that holds only while
+ * everything is fast fails then, here and not on somebody's busy machine.
+ */
+const HOLD_BACK_MS = Number(process.env.CHATSTATS_E2E_HOLD_BACK_MS ?? 0);
+
 /** Chromium, without a window. A machine without it fails: a test that skips itself tells nothing. */
 export function launch() {
   return chromium.launch({
@@ -23,9 +29,16 @@ export async function open(browser, program, { width = 1280, height = 800, color
   context.on('console', (message) => {
     if (message.type() === 'error') context.problems.push(message.text());
   });
+  if (HOLD_BACK_MS > 0) await context.route('**/api/**', holdBack);
   const page = await context.newPage();
   await page.goto(program.url);
   return { context, page };
+}
+
+async function holdBack(route) {
+  await new Promise((resolve) => setTimeout(resolve, Math.random() * HOLD_BACK_MS));
+  // The page may have gone meanwhile.
+  await route.continue().catch(() => undefined);
 }
 
 /** Opens one of the app's addresses in a page. */

@@ -18,6 +18,16 @@ export class Again {
     else this.#timer ??= setTimeout(() => void this.#run(), this.afterMs);
   }
 
+  /** Reads it at once. What is being read already may not know yet: it is read once more then, soon. */
+  async now(): Promise<void> {
+    if (this.#reading) {
+      this.#asked = true;
+      return;
+    }
+    clearTimeout(this.#timer);
+    await this.#run();
+  }
+
   /** What was asked for is not wanted any more. */
   stop(): void {
     clearTimeout(this.#timer);

@@ -21,6 +21,8 @@ export class Collection<T extends { id: number }, U> {
   #users = 0;
   #unsubscribe: (() => void) | undefined;
   #pending = new Map<number, T>();
+  /** What came while the list is being read: it may or may not be in it, and is the newer. None while it is not read. */
+  #meanwhile: Map<number, T> | undefined;
 
   constructor(private readonly source: CollectionSource<T, U>) {}
 
@@ -36,9 +38,13 @@ export class Collection<T extends { id: number }, U> {
 
   /** Reads the list again. */
   async reload(): Promise<void> {
+    const meanwhile = new Map<number, T>();
+    this.#meanwhile = meanwhile;
     try {
-      this.#replace(await this.source.load());
-      this.error = null;
+      const list = await this.source.load();
+      // A whole list came meanwhile, or it is being read once more.
+      if (this.#meanwhile !== meanwhile) return;
+      this.#replace([...list, ...meanwhile.values()]);
     } catch (error) {
       connection.noticed(error);
       if (!this.loaded) this.error = error as Error;
@@ -47,6 +53,7 @@ export class Collection<T extends { id: number }, U> {
 
   /** Sets one item at once, without waiting for the stream. */
   set(item: T): void {
+    this.#meanwhile?.set(item.id, item);
     this.items = new Map(this.items).set(item.id, item);
   }
 
@@ -79,6 +86,7 @@ export class Collection<T extends { id: number }, U> {
 
   #replace(list: T[]): void {
     this.#pending.clear();
+    this.#meanwhile = undefined;
     this.items = new Map(list.map((item) => [item.id, item]));
     this.loaded = true;
     this.error = null;
@@ -88,6 +96,7 @@ export class Collection<T extends { id: number }, U> {
   #enqueue(item: T): void {
     if (this.#pending.size === 0) nextFrame(() => this.#apply());
     this.#pending.set(item.id, item);
+    this.#meanwhile?.set(item.id, item);
   }
 
   #apply(): void {

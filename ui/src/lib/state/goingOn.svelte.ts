@@ -20,7 +20,7 @@ class GoingOn {
   #users = 0;
   #closes: (() => void)[] = [];
   readonly #again = new Again(() => this.#read(), AGAIN_MS);
-  readonly #later = new Again(() => this.#read(), QUEUED_MS);
+  readonly #later = new Again(() => this.#again.now(), QUEUED_MS);
 
   /** Follows it for as long as at least one view shows it; the answer ends it. */
   follow(): () => void {
@@ -33,7 +33,7 @@ class GoingOn {
   }
 
   #start(): void {
-    void this.#read();
+    void this.#again.now();
     this.#closes = [
       listen({
         told: (entries) => this.#told(entries),

@@ -38,10 +38,10 @@ vi.mock('$lib/api/conversations', () => ({
   },
 }));
 vi.mock('$lib/api/commitments', () => ({
-  commitmentPage: (_offset: number, chat: number) => {
+  commitmentPages: (_pagesMax: number, whose: { chat_id: number }) => {
     server.asked.commitments += 1;
-    const commitments = server.commitments.filter(({ chat_id }) => chat_id === chat);
-    return Promise.resolve({ commitments, next: null });
+    const found = server.commitments.filter(({ chat_id }) => chat_id === whose.chat_id);
+    return Promise.resolve({ found, hasMore: false });
   },
 }));
 

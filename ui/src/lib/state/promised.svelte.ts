@@ -1,4 +1,4 @@
-import { commitmentPage } from '$lib/api/commitments';
+import { commitmentPages } from '$lib/api/commitments';
 import type { ChatId, ListedCommitment, MessageId } from '$lib/api/types';
 import { field } from '$lib/format/events';
 import { Again } from './again';
@@ -20,7 +20,7 @@ export class Promised {
 
   /** Reads them, and again whenever one is found or changes, for as long as a view shows them; the answer ends it. */
   follow(): () => void {
-    void this.#read();
+    void this.#again.now();
     const close = listen({
       told: (entries) => {
         const ours = entries.filter((entry) => chatOf(entry) === this.chat);
@@ -36,13 +36,7 @@ export class Promised {
 
   async #read(): Promise<void> {
     try {
-      const found: ListedCommitment[] = [];
-      let next: number | null = 0;
-      for (let pages = 0; next !== null && pages < PAGES_MAX; pages++) {
-        const page = await commitmentPage(next, this.chat);
-        found.push(...page.commitments);
-        next = page.next;
-      }
+      const { found } = await commitmentPages(PAGES_MAX, { chat_id: this.chat });
       this.byMessage = byMessage(found);
     } catch (error) {
       // Messages are shown without marks; the next event asks again.

@@ -4,6 +4,7 @@ import { field } from '$lib/format/events';
 import { Again } from './again';
 import { connection } from './connection.svelte';
 import { chatOf, isOfAnalysis, listen } from './told';
+import { Turns } from './turns';
 
 /** In a flood what is shown is read once in this time. */
 const AGAIN_MS = 700;
@@ -28,6 +29,7 @@ export class Seals {
   #covered: Stretch | null = null;
   #shown: Stretch | null = null;
   #reading = false;
+  readonly #turns = new Turns();
   readonly #again = new Again(() => this.#readShown(), AGAIN_MS);
   readonly #later = new Again(() => this.#readShown(), QUEUED_MS);
 
@@ -85,7 +87,11 @@ export class Seals {
   }
 
   /** Reads pages back from the end of a stretch until its beginning. Whether that could be done. */
-  async #read(stretch: Stretch): Promise<boolean> {
+  #read(stretch: Stretch): Promise<boolean> {
+    return this.#turns.take(() => this.#readPages(stretch));
+  }
+
+  async #readPages(stretch: Stretch): Promise<boolean> {
     const read = new Map<ConversationId, SummarisedConversation>();
     // Those that begin with the last message too.
     let before: string | null = new Date(stretch.to + 1).toISOString();

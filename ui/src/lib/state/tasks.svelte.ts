@@ -1,6 +1,7 @@
 import { TASK_PAGE } from '$lib/api/analysis';
 import type { Task, TaskId, TaskPage } from '$lib/api/types';
 import { connection } from './connection.svelte';
+import { Turns } from './turns';
 
 /** The server gives no longer pages. */
 const SHOWN_AT_ONCE_MAX = 1000;
@@ -12,6 +13,7 @@ export class Tasks {
   loaded = $state(false);
   error = $state.raw<Error | null>(null);
   #next = $state.raw<TaskId | null>(null);
+  readonly #turns = new Turns();
 
   constructor(private readonly ask: (before: TaskId | undefined, limit: number) => Promise<TaskPage>) {}
 
@@ -21,12 +23,16 @@ export class Tasks {
 
   /** Reads again what is shown. */
   reload(): Promise<void> {
-    const limit = Math.max(TASK_PAGE, this.list.length);
-    return this.#read(undefined, Math.min(limit, SHOWN_AT_ONCE_MAX), (page) => page.tasks);
+    return this.#turns.take(() => {
+      const limit = Math.max(TASK_PAGE, this.list.length);
+      return this.#read(undefined, Math.min(limit, SHOWN_AT_ONCE_MAX), (page) => page.tasks);
+    });
   }
 
   loadMore(): Promise<void> {
-    return this.#read(this.#next ?? undefined, TASK_PAGE, (page) => [...this.list, ...page.tasks]);
+    return this.#turns.take(() => {
+      return this.#read(this.#next ?? undefined, TASK_PAGE, (page) => [...this.list, ...page.tasks]);
+    });
   }
 
   async #read(

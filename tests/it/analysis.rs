@@ -53,6 +53,8 @@ fn a_run_tells_its_course_in_order_and_its_counts_agree_everywhere() {
         (&json!(0), &json!("complete"))
     );
     for run in [run, again["id"].to_string()] {
+        // The row comes first: what is told was stored.
+        eventually("the end told", || ends_told(&server, &run).pop());
         assert_eq!(ends_told(&server, &run).len(), 1);
     }
     server.stop();

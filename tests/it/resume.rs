@@ -207,6 +207,99 @@ fn an_edited_message_comes_again_under_its_id_live_and_to_whoever_comes_back() {
     server.stop();
 }
 
+#[test]
+fn what_somebody_wrote_comes_again_where_they_become_the_user_live_and_to_whoever_comes_back() {
+    let home = Home::new();
+    let server = Server::start(&home);
+    let mut client = server.client();
+    let mut post = Post::to("chat").with("one", 1).with("two", 2).with("three", 3);
+    post.messages[1].sender = "bob";
+    let chat = client.post(&post);
+    let target = format!("/api/live-sync/stream/chat/{chat}/messages");
+    let (mut stream, mut chats) = (
+        server.stream(&target),
+        server.stream("/api/live-sync/stream/chats"),
+    );
+    let id = stream.expect("initial").id.expect("an id");
+    stream.expect("ready");
+    chats.expect("initial");
+    chats.expect("ready");
+
+    let contacts = client.get("/api/contacts")["contacts"].take();
+    let mut people = contacts.as_array().expect("contacts").iter();
+    let bob = people.find(|one| one["name"] == "bob").expect("bob")["id"].clone();
+    for is_me in [true, false, true] {
+        let body = json!({ "is_me": is_me }).to_string();
+        let answer = client.ask("PATCH", &format!("/api/contacts/{bob}"), &body);
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let update = stream.expect("update").json();
+        assert_eq!(contents(&update), ["two"], "{update}");
+        assert_eq!(update["messages"][0]["is_from_me"], is_me, "{update}");
+        let row = chats.expect("update").json();
+        let own = row["participants"].as_array().expect("participants").iter();
+        let own: Vec<_> = own.filter(|one| one["is_me"] == true).collect();
+        assert_eq!(own.len(), usize::from(is_me), "{row}");
+    }
+    let missed = joined(&server, chat, &format!("Last-Event-ID: {id}\r\n")).0;
+    assert_eq!(
+        (&missed["resumed"], &missed["total"]),
+        (&json!(true), &json!(3)),
+        "{missed}"
+    );
+    assert_eq!(contents(&missed), ["two"], "{missed}");
+    assert_eq!(missed["messages"][0]["is_from_me"], true, "{missed}");
+    client.post(&Post::to("chat").with("four", 4));
+    assert_eq!(contents(&stream.expect("update").json()), ["four"]);
+    server.stop();
+}
+
+#[test]
+fn a_post_that_says_who_the_user_is_tells_of_it_and_of_all_that_they_wrote() {
+    let home = Home::new();
+    let server = Server::start(&home);
+    let mut client = server.client();
+    let chat = client.post(&Post::to("chat").with("one", 1).with("two", 2));
+    let target = format!("/api/live-sync/stream/chat/{chat}/messages");
+    let mut streams: Vec<_> = (0..8).map(|_| server.stream(&target)).collect();
+    for stream in &mut streams {
+        stream.expect("initial");
+        stream.expect("ready");
+    }
+    let body = json!({"source": "test", "chat": {"key": "chat"}, "messages": [
+        {"key": "three", "sender": {"key": "cem"}, "content": "three", "timestamp": "2024-01-01T00:00:03Z"},
+        {"key": "four", "sender": {"key": "ann"}, "is_from_me": true, "content": "four",
+         "timestamp": "2024-01-01T00:00:04Z"},
+        {"key": "five", "sender": {"key": "cem"}, "content": "five", "timestamp": "2024-01-01T00:00:05Z"},
+    ]});
+    let answer = client.ask("POST", "/api/live-sync/messages", &body.to_string());
+    assert_eq!(answer.status, 200, "{answer:?}");
+    client.post(&Post::to("chat").with("six", 6));
+    for mut stream in streams {
+        let mut told: BTreeMap<String, bool> = BTreeMap::new();
+        while !told.contains_key("six") {
+            let update = stream.expect("update").json();
+            for message in update["messages"].as_array().expect("messages") {
+                let text = message["content"].as_str().expect("text").to_owned();
+                let is_from_me = message["is_from_me"].as_bool().expect("yes or no");
+                assert_eq!(told.insert(text, is_from_me), None, "twice: {message}");
+            }
+        }
+        let own: Vec<_> = told.iter().map(|(text, own)| (text.as_str(), *own)).collect();
+        assert_eq!(
+            own,
+            [
+                ("five", false),
+                ("four", true),
+                ("one", true),
+                ("six", true),
+                ("three", false),
+                ("two", true)
+            ]
+        );
+    }
+    server.stop();
+}
+
 fn edit(client: &mut Client, key: &str, content: &str, edited_at: &str) {
     let body = json!({"source": "test", "chat": {"key": "chat"}, "messages": [{
         "key": key, "sender": {"key": "ann"}, "content": content, "timestamp": "2024-01-01T00:00:01Z",

@@ -23,12 +23,9 @@ const PASS: &str = "commitments";
 const GATHER: Duration = Duration::from_secs(2);
 
 /// How many times as long as it took to bring chats up to date nothing is done after that, at least: while a run goes
-/// through a large chat, all of it is looked at each time.
+/// through a large chat, all of it is looked at each time. Nor is it between two chats and two steps of telling in the
+/// middle of a run: one that found much was half as fast meanwhile.
 const REST: u32 = 10;
-
-/// How long they wait for runs to end: what a run finds is brought up to date once at its end, and now and then in the
-/// middle of a long one.
-const WHILE_RUNNING: Duration = Duration::from_secs(10);
 
 /// The longest until a commitment is found to be late: clocks are set, and machines sleep.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
@@ -98,7 +95,7 @@ pub(crate) async fn keep(inner: Arc<Inner>) {
             }
             () = inner.shutdown.cancelled() => return,
         }
-        if is_running(&inner).await && rest(&inner, WHILE_RUNNING, Waking::RunsEnd).await {
+        if is_running(&inner).await && rest(&inner, inner.settings.while_running, Waking::RunsEnd).await {
             return;
         }
         let began = Instant::now();
@@ -161,11 +158,17 @@ async fn renew(inner: &Inner, pass: &'static dyn Pass) -> Result<(), StoreError>
     chats.extend(lagging);
     let is_some = !chats.is_empty();
     while let Some(chat) = chats.first().copied() {
+        let began = Instant::now();
         if let Err(error) = renew_chat(inner, chat, version.clone()).await {
             chats.into_iter().for_each(|chat| inner.changed.add(chat));
             return Err(error);
         }
         chats.pop_first();
+        give_way(inner, began.elapsed()).await;
+        if inner.shutdown.is_cancelled() {
+            // The next start finds by the mark what is left.
+            return Ok(());
+        }
     }
     let now = inner.settings.now();
     inner
@@ -178,7 +181,35 @@ async fn renew(inner: &Inner, pass: &'static dyn Pass) -> Result<(), StoreError>
             Ok(())
         })
         .await?;
-    tell(inner).await
+    loop {
+        let began = Instant::now();
+        if !tell_some(inner).await? || inner.shutdown.is_cancelled() {
+            return Ok(());
+        }
+        give_way(inner, began.elapsed()).await;
+    }
+}
+
+/// Lets a run go on that is at work, for [`REST`] times as long as something took, at most [`LOOK_EVERY`]; it is over early
+/// when a run ends.
+async fn give_way(inner: &Inner, took: Duration) {
+    if !is_running(inner).await {
+        return;
+    }
+    let end = tokio::time::sleep((took * REST).min(LOOK_EVERY));
+    tokio::pin!(end);
+    loop {
+        tokio::select! {
+            () = &mut end => return,
+            () = inner.changed.run_ended.notified() => {
+                // What comes after this is to hear of it, too: there is more to be looked at.
+                inner.changed.run_ended();
+                return;
+            }
+            () = inner.changed.decided.notified() => log(tell(inner).await),
+            () = inner.shutdown.cancelled() => return,
+        }
+    }
 }
 
 async fn renew_chat(inner: &Inner, chat: ChatId, pass: PassVersion) -> Result<(), StoreError> {
@@ -252,26 +283,28 @@ fn commitments(results: &[chatstats_store::ChatResult], now: Timestamp) -> Vec<N
 /// Tells of what was not told yet. What is told and not noted, because the program ended in between, is told again:
 /// it says how something stands, and saying so twice does no harm.
 async fn tell(inner: &Inner) -> Result<(), StoreError> {
-    loop {
-        let untold = inner
-            .store
-            .read(|reader| reader.untold_commitments(TOLD_AT_ONCE))
-            .await?;
-        if untold.is_empty() {
-            return Ok(());
-        }
-        let is_last = untold.len() < TOLD_AT_ONCE;
-        // Handed over in their order, and written together.
-        join_all(untold.iter().map(|one| tell_one(inner, one))).await;
-        let told: Vec<_> = untold.into_iter().map(|one| one.commitment).collect();
-        inner
-            .store
-            .write_analysis(Lane::Bulk, 0, move |write| write.commitments_told(&told))
-            .await?;
-        if is_last {
-            return Ok(());
-        }
+    while tell_some(inner).await? {}
+    Ok(())
+}
+
+/// One step of that; answers whether there may be more.
+async fn tell_some(inner: &Inner) -> Result<bool, StoreError> {
+    let untold = inner
+        .store
+        .read(|reader| reader.untold_commitments(TOLD_AT_ONCE))
+        .await?;
+    if untold.is_empty() {
+        return Ok(false);
     }
+    let is_last = untold.len() < TOLD_AT_ONCE;
+    // Handed over in their order, and written together.
+    join_all(untold.iter().map(|one| tell_one(inner, one))).await;
+    let told: Vec<_> = untold.into_iter().map(|one| one.commitment).collect();
+    inner
+        .store
+        .write_analysis(Lane::Bulk, 0, move |write| write.commitments_told(&told))
+        .await?;
+    Ok(!is_last)
 }
 
 async fn tell_one(inner: &Inner, one: &Untold) {

@@ -45,6 +45,10 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// Why a task fails that no worker is left for.
 const ALL_HANG: &str = "every worker hangs in a pass; try again after a restart of the program";
 
+/// How long a pass that runs may take to end when the program does; what takes longer is done anew by the next start. The
+/// whole program ends in under a second, and has to write down what ended.
+const ENDS_WITHIN: Duration = Duration::from_millis(250);
+
 /// How long to leave a database alone that refuses (a full disk): then all is tried again.
 pub(crate) const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
@@ -97,22 +101,22 @@ impl Dispatcher {
         self.close().await;
     }
 
-    /// Lets the workers end what they have begun, writes that down, and puts the rest back.
+    /// Lets the workers end what they have begun, as far as that is soon, writes that down, and puts the rest back.
     async fn close(mut self) {
         let pools = self.pools;
-        // The passes that run may take a moment.
+        let until = std::time::Instant::now() + ENDS_WITHIN;
         let close = move || {
             pools
                 .into_iter()
-                .flat_map(|(_, _, pool)| pool.close())
+                .flat_map(|(_, _, pool)| pool.close(until))
                 .collect::<Vec<_>>()
         };
         let closed = tokio::task::spawn_blocking(close).await;
         self.ended.extend(self.outcomes.take().map(Arc::new));
-        let (now, ended, begun_not) = (self.inner.settings.now(), self.ended, closed.unwrap_or_default());
+        let (now, ended, comes_back) = (self.inner.settings.now(), self.ended, closed.unwrap_or_default());
         let written = self.inner.store.write_analysis(Lane::Bulk, 0, move |write| {
             let settled = write.finish_tasks(&ended, now)?;
-            write.put_back_tasks(&begun_not)?;
+            write.put_back_tasks(&comes_back)?;
             Ok(settled)
         });
         match written.await {
@@ -142,7 +146,12 @@ impl Dispatcher {
     }
 
     async fn wait(&mut self) -> Result<(), StoreError> {
-        let due = self.next_due().await?;
+        let shutdown = self.inner.shutdown.clone();
+        // Readers may be busy, and the end does not wait for what is to come.
+        let Some(due) = shutdown.run_until_cancelled(self.next_due()).await else {
+            return Ok(());
+        };
+        let due = due?;
         let look_at = self.look_at;
         let is_watched = self.out() > 0 || self.pools.iter().any(|(_, _, pool)| pool.is_lost());
         tokio::select! {

@@ -44,9 +44,9 @@ pub(crate) enum Again {
     Later(Duration),
 }
 
-/// Runs the passes of a plan. A pass that fails does not keep those from running that do not need it; what was found is
-/// kept in any case.
-pub(crate) fn execute(work: &Work, plan: &Plan, zone: &TimeZone) -> Outcome {
+/// Runs the passes of a plan, and calls `between` before each. A pass that fails does not keep those from running that do
+/// not need it; what was found is kept in any case.
+pub(crate) fn execute(work: &Work, plan: &Plan, zone: &TimeZone, between: impl Fn()) -> Outcome {
     let passes = plan.passes();
     let mut outcome = Outcome::default();
     let mut results = Results::default();
@@ -65,6 +65,7 @@ pub(crate) fn execute(work: &Work, plan: &Plan, zone: &TimeZone) -> Outcome {
             failed.push(pass.name());
             continue;
         }
+        between();
         match run(*pass, work, &results, zone) {
             Ok(json) => {
                 if is_needed {

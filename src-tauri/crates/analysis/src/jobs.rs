@@ -12,7 +12,7 @@ use crate::dispatch::failed;
 use crate::execute::{Again, Outcome, Work, execute};
 use crate::plan::Plan;
 use crate::pool::{Job, Jobs};
-use crate::steps::until_spread;
+use crate::steps::{let_pass, rests};
 
 /// How many times as long as a task took those who compute rest after it while messages come, at least until the last one
 /// has reached those who follow, and at most how long. They would go last, but a processor that they have is not idle,
@@ -65,6 +65,7 @@ impl Job for Worker {
         // One look for all of them: the next would have to begin with nothing in its cache.
         let looked = reader.consistent(|reader| {
             for task in tasks {
+                let_pass(&self.inner.store);
                 let prepared = prepare(&self.inner, Some(reader), task);
                 if let Ok(Some((_, work))) = &prepared {
                     messages += work.messages.len();
@@ -83,10 +84,9 @@ impl Job for Worker {
     }
 
     fn one(&mut self, task: &Claimed) -> Finished {
-        if self.lane == TaskLane::Compute
-            && let Some(spread) = until_spread(&self.inner.store)
-        {
-            std::thread::sleep((self.took * REST).max(spread).min(REST_MAX));
+        if self.lane == TaskLane::Compute {
+            let rest = |spread| (self.took * REST).max(spread).min(REST_MAX);
+            rests(&self.inner.store, rest).for_each(std::thread::sleep);
         }
         let began = std::time::Instant::now();
         let finished = self.finish(task);
@@ -107,7 +107,13 @@ impl Worker {
         }
         match read {
             Ok(prepared) => {
-                let execute = |(plan, work): (Arc<Plan>, Work)| execute(&work, &plan, &inner.settings.zone);
+                let between = || {
+                    if self.lane == TaskLane::Compute {
+                        let_pass(&inner.store);
+                    }
+                };
+                let execute =
+                    |(plan, work): (Arc<Plan>, Work)| execute(&work, &plan, &inner.settings.zone, between);
                 finished(inner, task, prepared.map(execute).unwrap_or_default())
             }
             Err(error) => failed(inner, about, error.to_string(), Again::Yes),

@@ -252,7 +252,7 @@ async fn compute(
         .name("analyse-live".into())
         .spawn(move || {
             scheduling::go_last();
-            drop(reply.send(execute(&work, &plan, &zone)));
+            drop(reply.send(execute(&work, &plan, &zone, || ())));
         });
     if let Err(error) = started {
         tracing::warn!(%error, "an open conversation could not be looked at");

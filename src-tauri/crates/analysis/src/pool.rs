@@ -38,6 +38,9 @@ const TOGETHER: Duration = Duration::from_millis(8);
 /// How many tasks that is at most.
 const TOGETHER_MAX: u64 = 64;
 
+/// How often a thread that is to end is looked at: nothing tells of its end with a time limit.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
+
 /// What a worker does with tasks: everything but the bookkeeping.
 pub(crate) trait Job {
     /// These come next, one after the other: what they need may be read in one go.
@@ -174,24 +177,12 @@ impl Pool {
         let mut lost = Vec::new();
         let mut index = 0;
         while index < self.threads.len() {
-            let mut in_hand = self.threads[index].slot.lock();
-            let hanging = in_hand.task.filter(|(_, since)| since.elapsed() > longest);
-            let Some((task, _)) = hanging else {
-                drop(in_hand);
+            let slot = &self.threads[index].slot;
+            let Some(task) = self.shared.give_up(slot, |since| since.elapsed() > longest) else {
                 index += 1;
                 continue;
             };
-            in_hand.is_given_up = true;
-            self.shared.hanging.fetch_add(1, Ordering::Relaxed);
-            let (ended, begun_not) = (
-                std::mem::take(&mut in_hand.ended),
-                std::mem::take(&mut in_hand.next),
-            );
-            drop(in_hand);
-            self.shared.tell(ended);
-            self.shared.put_back(begun_not);
             lost.push(task);
-            self.shared.out.fetch_sub(1, Ordering::Relaxed);
             // Its thread cannot be ended; it ends by itself if the pass ever does.
             drop(self.threads.swap_remove(index));
         }
@@ -199,23 +190,24 @@ impl Pool {
         lost
     }
 
-    /// Takes back what no worker has begun, lets what is begun end, and ends the threads.
-    pub(crate) fn close(self) -> Vec<Claimed> {
-        let begun_not = {
-            let mut queue = self.shared.lock();
-            queue.is_closed = true;
-            std::mem::take(&mut queue.tasks)
-        };
+    /// Takes back what no worker has begun, lets what is begun end until `until`, and ends the threads. One whose pass
+    /// goes on is given up, and its task is among those that come back: nobody knows how long a conversation takes.
+    pub(crate) fn close(self, until: Instant) -> Vec<Claimed> {
+        self.shared.lock().is_closed = true;
         self.shared.arrived.notify_all();
-        let mut begun_not: Vec<_> = begun_not.into();
+        let mut comes_back = Vec::new();
         for worker in &self.threads {
-            begun_not.extend(std::mem::take(&mut worker.slot.lock().next));
+            comes_back.extend(std::mem::take(&mut worker.slot.lock().next));
         }
-        for worker in self.threads {
-            // A panic outside of a pass is a bug of ours; its task comes back when its lease runs out.
-            let _ended = worker.thread.join();
+        for worker in &self.threads {
+            while !worker.thread.is_finished() && Instant::now() < until {
+                std::thread::sleep(LOOK_AGAIN);
+            }
+            // A panic outside of a pass is a bug of ours; its task is put back here, too.
+            comes_back.extend(self.shared.give_up(&worker.slot, |_| true));
         }
-        begun_not
+        comes_back.extend(std::mem::take(&mut self.shared.lock().tasks));
+        comes_back
     }
 
     fn replace(&mut self) {
@@ -290,6 +282,24 @@ impl Shared {
             }
             queue = self.arrived.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    /// Gives up the worker of a slot if it has had a task for `long`, and returns that task. What it had not begun goes
+    /// back to the others, and what it had ended is told.
+    fn give_up(&self, slot: &Slot, long: impl FnOnce(Instant) -> bool) -> Option<Claimed> {
+        let mut in_hand = slot.lock();
+        let (task, _) = in_hand.task.filter(|(_, since)| long(*since))?;
+        in_hand.is_given_up = true;
+        self.hanging.fetch_add(1, Ordering::Relaxed);
+        let (ended, begun_not) = (
+            std::mem::take(&mut in_hand.ended),
+            std::mem::take(&mut in_hand.next),
+        );
+        drop(in_hand);
+        self.tell(ended);
+        self.put_back(begun_not);
+        self.out.fetch_sub(1, Ordering::Relaxed);
+        Some(task)
     }
 
     fn put_back(&self, tasks: VecDeque<Claimed>) {

@@ -29,6 +29,10 @@ const LEASE: Duration = Duration::from_secs(600);
 /// once more, to be sure.
 const TIMES_PER_LEASE: u32 = 3;
 
+/// How long commitments wait for runs to end: what a run finds is brought up to date once at its end, and now and then in
+/// the middle of a long one.
+const WHILE_RUNNING: Duration = Duration::from_secs(10);
+
 /// What analysis is told at its start.
 #[derive(Clone)]
 pub struct Settings {
@@ -56,6 +60,8 @@ pub struct Settings {
     pub waiting_time_max: Duration,
     /// How long a task may be kept without a word.
     pub lease: Duration,
+    /// How long commitments that a run finds wait for its end before they are told in its middle.
+    pub while_running: Duration,
 }
 
 impl Settings {
@@ -74,6 +80,7 @@ impl Settings {
             pass_time_max: PASS_TIME_MAX,
             waiting_time_max: PASS_TIME_MAX,
             lease: LEASE,
+            while_running: WHILE_RUNNING,
         }
     }
 

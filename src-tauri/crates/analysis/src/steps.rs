@@ -17,6 +17,13 @@ const MESSAGES_MAY_COME: Duration = Duration::from_secs(1);
 /// How long a message takes to reach a thousand followers.
 const SPREAD: Duration = Duration::from_millis(15);
 
+/// How long a message needs the processors, where few follow. Whoever begins while one is on its way keeps it waiting:
+/// where messages come at a steady pace, a rest that is a multiple of it ends each time in the middle of the next one.
+const ON_ITS_WAY: Duration = Duration::from_millis(3);
+
+/// How many messages are let pass one after the other, at most: where they come without a gap there is no good moment.
+const PASS_MAX: usize = 3;
+
 /// Items in one step of the writer, at most. Where a message comes in the middle, what there is by then is committed.
 const AT_ONCE: AtOnce = AtOnce {
     alone: 1_000,
@@ -50,15 +57,29 @@ pub(crate) fn do_messages_come(store: &Store) -> bool {
     store.since_live().is_some_and(|since| since < MESSAGES_COME)
 }
 
-/// How long until the last message has reached those who follow, where messages come one after the other.
-pub(crate) fn until_spread(store: &Store) -> Option<Duration> {
-    let since = store.since_live().filter(|since| *since < MESSAGES_COME)?;
-    Some(SPREAD.saturating_sub(since))
+/// How long to rest now, where messages come one after the other, each time it is asked: `rest`, which is given how long
+/// it takes until the last one has reached those who follow; then as long as another is just on its way. Ends soon: what
+/// is done here is waited for too.
+pub(crate) fn rests(
+    store: &Store,
+    rest: impl FnOnce(Duration) -> Duration,
+) -> impl Iterator<Item = Duration> {
+    let since = store.since_live().filter(|since| *since < MESSAGES_COME);
+    let first = since.map(|since| rest(SPREAD.saturating_sub(since)));
+    let on_its_way = move || ON_ITS_WAY.checked_sub(store.since_live()?);
+    let others = std::iter::from_fn(on_its_way).take(if first.is_some() { PASS_MAX } else { 0 });
+    first.into_iter().chain(others).filter(|rest| !rest.is_zero())
 }
 
-/// Waits for that. Not for the next one as well: what is written here is waited for too.
+/// Waits as long as a message is just on its way, where messages come one after the other: for whoever is in the middle of
+/// something that nobody waits for.
+pub(crate) fn let_pass(store: &Store) {
+    rests(store, |_| Duration::ZERO).for_each(std::thread::sleep);
+}
+
+/// Waits until the last message has reached those who follow, where messages come one after the other.
 pub(crate) async fn let_spread(store: &Store) {
-    if let Some(rest) = until_spread(store).filter(|rest| !rest.is_zero()) {
+    for rest in rests(store, |spread| spread) {
         tokio::time::sleep(rest).await;
     }
 }
@@ -95,4 +116,36 @@ pub(crate) async fn in_steps<T: Send + Sync + 'static>(
             .await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_in_the_middle_of_something_lets_a_message_pass_and_rests_for_nothing_else() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path()).expect("a store");
+        assert_eq!(rests(&store, |spread| spread).count(), 0, "no message came");
+        store.write_blocking(Lane::Bulk, |_| Ok(())).expect("written");
+        assert_eq!(rests(&store, |spread| spread).count(), 0, "nor is an import one");
+        store.write_blocking(Lane::Live, |_| Ok(())).expect("written");
+        let_pass(&store);
+        let since = store.since_live().expect("a message came");
+        assert!(since >= ON_ITS_WAY, "{since:?} after the message");
+    }
+
+    #[test]
+    fn messages_without_a_gap_let_everybody_have_a_turn() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path()).expect("a store");
+        store.write_blocking(Lane::Live, |_| Ok(())).expect("written");
+        let mut rested = 0;
+        for rest in rests(&store, |spread| spread) {
+            assert!(rest <= SPREAD);
+            rested += 1;
+            assert!(rested <= 1 + PASS_MAX, "it never ends");
+            store.write_blocking(Lane::Live, |_| Ok(())).expect("written");
+        }
+    }
 }

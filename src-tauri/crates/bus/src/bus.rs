@@ -121,6 +121,15 @@ impl Bus {
         self.0.engine.submit(key, id, fields)
     }
 
+    /// As [`add`](Self::add), for several, which are mostly written together.
+    ///
+    /// # Errors
+    ///
+    /// As [`submit_all`](Self::submit_all).
+    pub fn add_all(&self, key: &StreamKey, all: Vec<Fields>) -> Result<Vec<Submitted>, (usize, BusError)> {
+        self.0.engine.submit_all(key, all)
+    }
+
     /// The first `count` entries of a range, the oldest first. Large entries make a page shorter; it says whether
     /// there is more.
     ///

@@ -97,7 +97,7 @@ impl Fields {
     }
 
     /// Names and values, in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
         let mut parts = Parts(&self.0);
         std::iter::from_fn(move || parts.next().zip(parts.next()))
     }
@@ -122,6 +122,7 @@ impl Fields {
 }
 
 /// Walks over parts that each have their length before them; stops where the bytes make no sense.
+#[derive(Clone)]
 struct Parts<'a>(&'a [u8]);
 
 impl<'a> Iterator for Parts<'a> {

@@ -93,6 +93,17 @@ impl Hub {
         }
     }
 
+    /// Tells the chat's subscribers that more changed, up to `rev`, than is worth carrying: whatever they have not read
+    /// yet is dropped, and they find everything where they refill. As [`publish`](Self::publish).
+    pub fn publish_rewrite(&self, chat_id: ChatId, rev: Rev) {
+        self.0.counters.published.fetch_add(1, Ordering::Relaxed);
+        let topic = read(&self.0.chats).get(&chat_id).cloned();
+        if let Some(topic) = topic {
+            // Larger than the ring: it goes at once, and so does all that was before it.
+            topic.publish((rev, rev), || (RING_BYTES + 1, Vec::new()));
+        }
+    }
+
     /// Tells those who watch the list of chats of one that changed. As [`publish`](Self::publish).
     pub fn publish_chat_update(&self, rev: Rev, update: impl FnOnce() -> ChatUpdate) {
         self.0.counters.published.fetch_add(1, Ordering::Relaxed);

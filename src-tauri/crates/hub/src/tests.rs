@@ -253,6 +253,26 @@ fn a_quiet_topic_keeps_nothing_and_a_deserted_one_is_gone() {
 }
 
 #[test]
+fn a_rewrite_sends_all_subscribers_to_refill_once_and_what_follows_is_told() {
+    let hub = Hub::new();
+    let (mut one, mut other) = (hub.subscribe(CHAT), hub.subscribe(CHAT));
+    publish(&hub, 1);
+    assert_eq!(drain(&mut one), "1;");
+    hub.publish_rewrite(CHAT, Rev(2));
+    hub.publish_rewrite(ChatId(8), Rev(2));
+    publish(&hub, 3);
+    assert_eq!(drain(&mut one), "<1>3;");
+    assert_eq!(
+        drain(&mut other),
+        "<2>3;",
+        "what was not read yet is found there too"
+    );
+    publish(&hub, 4);
+    assert_eq!((drain(&mut one), drain(&mut other)), ("4;".into(), "4;".into()));
+    assert_eq!(hub.topics()[0].bytes, 0);
+}
+
+#[test]
 fn chat_updates_reach_all_who_watch_the_list() {
     let hub = Hub::new();
     let mut subscription = hub.subscribe_all_chats();

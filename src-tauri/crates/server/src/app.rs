@@ -209,13 +209,16 @@ impl App {
             tokio::task::spawn_blocking(move || imports.shutdown()).await
         };
         let (accepted, stopped) = tokio::join!(listen::accept(listener, site, shutdown.clone()), ending);
+        tracing::debug!("requests, streams and imports have ended");
         heart.abort();
         stopped.context("stop the imports")?;
         tracking.await.context("stop the tracker")?;
         state.sampling.shutdown().await;
         state.llm.stop();
+        tracing::debug!("the tracker has ended");
         // The streams have ended and the imports too: nobody asks for anything, and nobody else publishes.
         analysis::shutdown(&state.analysis, &state.bus).await;
+        tracing::debug!("the analysis has ended");
         let store = state.store.clone();
         tokio::task::spawn_blocking(move || store.shutdown())
             .await

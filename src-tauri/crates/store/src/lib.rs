@@ -24,7 +24,7 @@ pub use tables::contacts::IdentityId;
 pub use tables::conversations::ConversationCounts;
 pub use tables::imports::{ImportCheckpoint, ImportRow};
 pub use tables::load::TaskLoad;
-pub use tables::messages::{Anchor, ChatPosition, Probe, Stored};
+pub use tables::messages::{Anchor, ChatPosition, FoundMessage, Gather, Probe, Stored};
 pub use tables::put::{KEY_BYTES_MAX, NewMessage, Put};
 pub use tables::recut::CONVERSATION_GAP_MINUTES_MAX;
 pub use tables::results::{ChatResult, Covered, NewResult, PassVersion, Selection, SelectionSize};

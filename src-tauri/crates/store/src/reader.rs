@@ -1,10 +1,11 @@
 //! A few threads that read, each with its own connection.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
+use tokio::sync::oneshot;
 
 use crate::open::Files;
 use crate::{OpenError, StoreError, open};
@@ -50,6 +51,33 @@ impl Reader {
     }
 }
 
+/// Whoever waits for the answer to a query.
+pub(crate) trait Asker<T>: Send + 'static {
+    fn is_gone(&self) -> bool;
+    fn answer(self, answer: Result<T, StoreError>);
+}
+
+impl<T: Send + 'static> Asker<T> for oneshot::Sender<Result<T, StoreError>> {
+    fn is_gone(&self) -> bool {
+        self.is_closed()
+    }
+
+    fn answer(self, answer: Result<T, StoreError>) {
+        drop(self.send(answer));
+    }
+}
+
+/// A thread, which does nothing but wait.
+impl<T: Send + 'static> Asker<T> for SyncSender<Result<T, StoreError>> {
+    fn is_gone(&self) -> bool {
+        false
+    }
+
+    fn answer(self, answer: Result<T, StoreError>) {
+        drop(self.send(answer));
+    }
+}
+
 type Query = Box<dyn FnOnce(&Reader) + Send>;
 
 pub(crate) struct Pool {
@@ -83,13 +111,18 @@ impl Pool {
         })
     }
 
+    /// Runs a query once a reader is free, unless whoever asked is gone by then: of hundreds of clients that leave at a
+    /// time, as at the end of the program, none keeps the others waiting.
     pub(crate) fn submit<T>(
         &self,
         query: impl FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
-        reply: impl FnOnce(Result<T, StoreError>) + Send + 'static,
+        asker: impl Asker<T>,
     ) -> Result<(), StoreError> {
         let job: Query = Box::new(move |reader| {
-            reply(catch_unwind(AssertUnwindSafe(|| query(reader))).unwrap_or(Err(StoreError::Panicked)));
+            if !asker.is_gone() {
+                let answer = catch_unwind(AssertUnwindSafe(|| query(reader)));
+                asker.answer(answer.unwrap_or(Err(StoreError::Panicked)));
+            }
         });
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         queue

@@ -98,9 +98,7 @@ impl Store {
         F: FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
     {
         let (reply, answer) = tokio::sync::oneshot::channel();
-        self.inner
-            .readers
-            .submit(query, move |result| drop(reply.send(result)))?;
+        self.inner.readers.submit(query, reply)?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
@@ -111,9 +109,7 @@ impl Store {
         F: FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
     {
         let (reply, answer) = std::sync::mpsc::sync_channel(1);
-        self.inner
-            .readers
-            .submit(query, move |result| drop(reply.send(result)))?;
+        self.inner.readers.submit(query, reply)?;
         answer.recv().map_err(|_| StoreError::Closed)?
     }
 

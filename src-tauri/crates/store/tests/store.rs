@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
-use chatstats_model::{ChatId, ImportOptions, Kind, Message, MessageId, Rev, Timestamp};
+use chatstats_model::{ChatId, ContactId, ImportOptions, Kind, Message, MessageId, Rev, Timestamp};
 use chatstats_store::{
-    ANALYSIS_FILE, Anchor, Commit, CommitListener, DATABASE_FILE, Lane, NewMessage, OpenError, Put, Reader,
-    SearchQuery, Store, StoreError, Write,
+    ANALYSIS_FILE, Anchor, Commit, CommitListener, DATABASE_FILE, IdentityId, Lane, NewMessage, OpenError,
+    Put, Reader, SearchQuery, Store, StoreError, Write,
 };
 
 fn at(second: i64) -> Timestamp {
@@ -36,7 +36,17 @@ fn put_edited(
     sent: Timestamp,
     edited: Option<Timestamp>,
 ) -> Result<Put, StoreError> {
-    let sender = write.identity("test", "ann", "Ann", false, sent.as_micros())?;
+    let ann = write.identity("test", "ann", "Ann", false, sent.as_micros())?;
+    put_by(write, chat, ann, (key, content), (sent, edited))
+}
+
+fn put_by(
+    write: &mut Write<'_>,
+    chat: ChatId,
+    sender: (IdentityId, ContactId),
+    (key, content): (&str, &str),
+    (sent, edited): (Timestamp, Option<Timestamp>),
+) -> Result<Put, StoreError> {
     write.put(
         chat,
         &NewMessage {
@@ -493,6 +503,68 @@ fn a_contact_that_is_the_user_makes_its_messages_the_users_own() {
 }
 
 #[test]
+fn what_somebody_wrote_changes_where_they_become_the_user() {
+    let (_dir, store) = open();
+    let chat = fill(&store, vec![("a".into(), 1), ("b".into(), 2)]);
+    let (bob, other) = store
+        .write_blocking(Lane::Live, |write| {
+            let other = write.chat("test", "other", None)?;
+            let chat = write.chat("test", "room", None)?;
+            let bob = write.identity("test", "bob", "Bob", false, 0)?;
+            for (chat, key) in [(chat, "c"), (other, "d")] {
+                put_by(write, chat, bob, (key, "text of bob"), (at(3), None))?;
+            }
+            // An edit, so that both kinds of changes come together.
+            put_edited(write, chat, "a", "text of a", at(1), Some(at(9)))?;
+            put(write, chat, "e", "text of e", at(4))?;
+            Ok((bob.1, other))
+        })
+        .expect("stored");
+    let position = || store.read_blocking(|r| r.position()).expect("position");
+    let since = |chat, since, limit| changed(&store, chat, since, position(), limit);
+    let before = position();
+    store
+        .write_blocking(Lane::Live, move |w| {
+            put_edited(w, chat, "b", "text of b, edited", at(2), Some(at(9)))?;
+            w.set_contact_is_me(bob, true)?;
+            put(w, chat, "f", "text of f", at(5)).map(drop)
+        })
+        .expect("set");
+    assert_eq!(
+        since(chat, before, 100),
+        ["b, edited", "bob", "f"],
+        "and not a, c or e"
+    );
+    assert_eq!(since(other, before, 100), ["bob"]);
+    assert_eq!(since(chat, before, 1), since(chat, before, 100), "in pages");
+    let after = position();
+    assert_eq!(since(chat, after, 100), [""; 0]);
+    let is_me = |is_me| move |w: &mut Write<'_>| w.set_contact_is_me(bob, is_me);
+    store.write_blocking(Lane::Live, is_me(true)).expect("set");
+    assert_eq!(since(chat, after, 100), [""; 0], "they were the user already");
+    for is_user in [false, true, false] {
+        store.write_blocking(Lane::Live, is_me(is_user)).expect("set");
+    }
+    assert_eq!(since(chat, after, 100), ["bob"], "once, however often it changed");
+}
+
+/// The texts of what changed in a chat, read in pages of `limit`.
+fn changed(store: &Store, chat: ChatId, since: Rev, up_to: Rev, limit: usize) -> Vec<String> {
+    let mut texts = Vec::new();
+    let mut after = None;
+    loop {
+        let page = store
+            .read_blocking(move |r| r.changed_since(chat, since, up_to, after, limit))
+            .expect("a page");
+        texts.extend(keys(&page).into_iter().map(str::to_owned));
+        after = page.last().map(|message| message.id);
+        if page.len() < limit {
+            return texts;
+        }
+    }
+}
+
+#[test]
 fn analysis_that_is_damaged_can_be_moved_away() {
     let dir = tempfile::tempdir().expect("a directory");
     let chat = {
@@ -650,6 +722,51 @@ fn the_index_follows_by_itself_and_goes_on_after_a_restart() {
         store.read_blocking(|r| r.check()).expect("checked"),
         Vec::<String>::new()
     );
+}
+
+#[tokio::test]
+async fn a_query_is_not_run_whose_asker_has_left() {
+    let (_dir, store) = open();
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let released = Arc::new(Mutex::new(released));
+    // More than there are readers: all are busy, and some of these wait.
+    let busy: Vec<_> = (0..16)
+        .map(|_| {
+            let (store, released) = (store.clone(), released.clone());
+            tokio::spawn(async move {
+                let waits = move |_: &Reader| {
+                    let _closed = released.lock().expect("no panic").recv();
+                    Ok(())
+                };
+                store.read(waits).await
+            })
+        })
+        .collect();
+    tokio::task::yield_now().await;
+    let ran = Arc::new(Mutex::new(Vec::new()));
+    let mut asked: Vec<_> = ["left", "stayed"]
+        .into_iter()
+        .map(|name| {
+            let (store, ran) = (store.clone(), ran.clone());
+            tokio::spawn(async move {
+                let note = move |_: &Reader| {
+                    ran.lock().expect("no panic").push(name);
+                    Ok(())
+                };
+                store.read(note).await
+            })
+        })
+        .collect();
+    tokio::task::yield_now().await;
+    let stayed = asked.remove(1);
+    asked[0].abort();
+    assert!((&mut asked[0]).await.expect_err("it left").is_cancelled());
+    drop(release);
+    stayed.await.expect("no panic").expect("read");
+    for one in busy {
+        one.await.expect("no panic").expect("read");
+    }
+    assert_eq!(*ran.lock().expect("no panic"), ["stayed"]);
 }
 
 #[test]

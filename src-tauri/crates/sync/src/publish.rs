@@ -20,6 +20,9 @@ impl Publisher {
     fn messages(&self, commit: &Commit, reader: &Reader) -> Result<(), StoreError> {
         let mut new = NewMessages::default();
         for published in &commit.messages {
+            if commit.rewritten.contains(&published.chat_id) {
+                continue; // Of a publish that somebody has read already they would not refill what is older than it.
+            }
             let messages = if !self.hub.has_subscribers(published.chat_id) {
                 Vec::new() // counted, and built by nobody
             } else if published.changes {
@@ -35,6 +38,9 @@ impl Publisher {
             };
             self.hub
                 .publish(published.chat_id, (published.first, published.last), || messages);
+        }
+        for chat in &commit.rewritten {
+            self.hub.publish_rewrite(*chat, commit.rev);
         }
         Ok(())
     }

@@ -1,33 +1,45 @@
 //! Where a worker computes: a thread that lets everybody else go first, as those of the server do.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use chatstats_bus::{Entry, Fields, FieldsError, StreamId};
 use chatstats_model::ConversationId;
 use chatstats_passes::Pass;
 use jiff::tz::TimeZone;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::Notify;
 
-use super::task::{Came, LentAnswer, LentTask, Try, VERSION, fields, read};
+use super::task::{Asked, Came, LentAnswer, LentTask, LentTasks, Try, VERSION, fields, read};
 use crate::execute::{Again, Outcome, execute};
 use crate::plan::Plan;
-use crate::scheduling::go_last;
+use crate::scheduling::{Home, go_last};
 
-/// A new time counts for one in so many of those that tell how long a task takes.
+/// A new time counts for one in so many of those that tell how long an entry takes.
 const TIMES_COUNTED: u32 = 8;
 
 /// What an answer is of that has no results.
 const OF_NONE: (ConversationId, i64) = (ConversationId(0), 0);
 
-/// A thread that computes, one task after the other. It ends with the value, or once the pass it is in does.
+/// So many computed ones are worth to wake somebody for, while there are more to compute: each time the thread is
+/// interrupted.
+const WORTH_WAKING: usize = 16;
+
+/// A thread that computes, one entry after the other. It ends with the value, or once the pass it is in does.
 pub(super) struct Desk {
     tasks: Sender<Arc<Entry>>,
-    // No bound: what comes back is what was given, and that is bounded.
-    computed: UnboundedReceiver<Computed>,
+    tray: Arc<Tray>,
     took: Duration,
+}
+
+/// What was computed and not fetched yet. No bound: it is what was given, and that is bounded.
+#[derive(Default)]
+struct Tray {
+    computed: Mutex<VecDeque<Computed>>,
+    /// Told when the thread has nothing more to do, or has done much.
+    worth_fetching: Notify,
 }
 
 /// What became of an entry.
@@ -35,18 +47,28 @@ pub(super) struct Computed {
     pub(super) id: StreamId,
     /// None if it is no task.
     pub(super) answer: Option<Fields>,
+    /// How many tasks that answers.
+    pub(super) count: usize,
     took: Duration,
 }
 
 impl Desk {
-    pub(super) fn start(passes: Vec<&'static dyn Pass>) -> std::io::Result<Self> {
+    /// The one of this `number` of `desks` in this process.
+    pub(super) fn start(
+        (number, desks): (usize, usize),
+        passes: Vec<&'static dyn Pass>,
+    ) -> std::io::Result<Self> {
         let (tasks, given) = channel();
-        let (sender, computed) = unbounded_channel();
+        let tray = Arc::new(Tray::default());
+        let of_thread = Arc::clone(&tray);
         let thread = std::thread::Builder::new().name("analyse".into());
-        thread.spawn(move || compute_all(&given, &sender, &passes))?;
+        thread.spawn(move || {
+            go_last();
+            compute_all(&given, &of_thread, &passes, Home::of(number, desks));
+        })?;
         Ok(Self {
             tasks,
-            computed,
+            tray,
             took: Duration::ZERO,
         })
     }
@@ -57,43 +79,58 @@ impl Desk {
         let _never_gone = self.tasks.send(entry);
     }
 
-    /// What is computed already.
-    pub(super) fn computed(&mut self) -> Option<Computed> {
-        let computed = self.computed.try_recv().ok()?;
-        Some(self.noted(computed))
-    }
-
-    /// What is computed next. Never ends while nothing was given.
-    pub(super) async fn next(&mut self) -> Computed {
-        match self.computed.recv().await {
-            Some(computed) => self.noted(computed),
-            None => std::future::pending().await,
+    /// What is computed by now.
+    pub(super) fn computed(&mut self) -> VecDeque<Computed> {
+        let computed = std::mem::take(&mut *self.tray.lock());
+        for one in &computed {
+            self.took = if self.took.is_zero() {
+                one.took
+            } else {
+                self.took - self.took / TIMES_COUNTED + one.took / TIMES_COUNTED
+            };
         }
+        computed
     }
 
-    /// How long a task takes, about; nothing while nobody knows.
+    /// Until it is worth to fetch what is computed: all that was given, or much of it. Whoever does not want single ones
+    /// to wait for that fetches them earlier.
+    pub(super) async fn worth_fetching(&self) {
+        self.tray.worth_fetching.notified().await;
+    }
+
+    /// How long an entry takes, about; nothing while nobody knows.
     pub(super) fn took(&self) -> Duration {
         self.took
     }
+}
 
-    fn noted(&mut self, computed: Computed) -> Computed {
-        self.took = if self.took.is_zero() {
-            computed.took
-        } else {
-            self.took - self.took / TIMES_COUNTED + computed.took / TIMES_COUNTED
-        };
-        computed
+impl Tray {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Computed>> {
+        self.computed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn put(&self, computed: Computed) {
+        let mut all = self.lock();
+        all.push_back(computed);
+        let is_much = all.len().is_multiple_of(WORTH_WAKING);
+        drop(all);
+        if is_much {
+            self.worth_fetching.notify_one();
+        }
     }
 }
 
-fn compute_all(
-    given: &Receiver<Arc<Entry>>,
-    computed: &UnboundedSender<Computed>,
-    passes: &[&'static dyn Pass],
-) {
-    go_last();
+fn compute_all(given: &Receiver<Arc<Entry>>, tray: &Tray, passes: &[&'static dyn Pass], mut home: Home) {
     let mut known = Known { passes, last: None };
-    while let Ok(entry) = given.recv() {
+    loop {
+        let next = match given.try_recv() {
+            Err(TryRecvError::Empty) => {
+                tray.worth_fetching.notify_one();
+                given.recv().ok()
+            }
+            next => next.ok(),
+        };
+        let Some(entry) = next else { return };
         let began = Instant::now();
         // A panic of a pass is caught where it runs; one of ours must not take the thread with it.
         let answer = catch_unwind(AssertUnwindSafe(|| compute(&entry, &mut known))).unwrap_or_default();
@@ -103,77 +140,88 @@ fn compute_all(
                 "an entry of the queue is no task that this version understands; it is dropped"
             );
         }
-        let (id, took) = (entry.id, began.elapsed());
-        if computed.send(Computed { id, answer, took }).is_err() {
-            return;
-        }
+        let now = Instant::now();
+        home.look(now);
+        let (answer, count) = answer.unzip();
+        tray.put(Computed {
+            id: entry.id,
+            answer,
+            count: count.unwrap_or(0),
+            took: now.duration_since(began),
+        });
     }
 }
 
-/// The answer to an entry; none if it is no task.
-fn compute(entry: &Entry, known: &mut Known<'_>) -> Option<Fields> {
-    let (about, of, outcome) = match read::<LentTask<'_>>(entry) {
-        Came::Whole(about, task) => {
-            let of = (task.conversation, task.fingerprint);
-            (about, of, outcome(task, known)?)
+/// The answer to an entry, and to how many tasks; none if it is no task.
+fn compute(entry: &Entry, known: &mut Known<'_>) -> Option<(Fields, usize)> {
+    let (about, answers) = match read::<LentTasks<'_, Vec<LentTask<'_>>>>(entry) {
+        Came::Whole(about, lent) if about.len() == lent.tasks.len() => {
+            let prepared = known.prepared(&lent.asked);
+            let answers = lent.tasks.into_iter().map(|task| answer(task, &prepared));
+            (about, answers.collect::<Option<Vec<_>>>()?)
         }
         Came::OtherVersion(about, version) => {
             let whom = if version > VERSION { "it" } else { "the server" };
             let error = format!("this worker takes tasks of version {VERSION}, not {version}: update {whom}");
-            (about, OF_NONE, failed(error))
+            let answers = about
+                .iter()
+                .map(|_| LentAnswer::new(OF_NONE, failed(error.clone())));
+            let answers = answers.collect();
+            (about, answers)
         }
-        Came::Foreign => return None,
+        Came::Whole(..) | Came::Foreign => return None,
     };
-    let answered = fields(about, &LentAnswer::new(of, outcome));
-    answered.or_else(|error| too_large(about, of, &error)).ok()
+    let answered = fields(&about, &answers);
+    let answered = answered.or_else(|error| too_large(&about, &error)).ok()?;
+    Some((answered, about.len()))
 }
 
 /// What the passes say; nothing if the messages are damaged.
-fn outcome(task: LentTask<'_>, known: &mut Known<'_>) -> Option<Outcome> {
-    let prepared = known.prepared(&task);
+fn answer(task: LentTask<'_>, prepared: &Result<&Prepared, String>) -> Option<LentAnswer> {
     let work = task.work()?;
-    Some(match prepared {
-        Ok(asked) => execute(&work, &asked.plan, &asked.zone),
-        Err(error) => failed(error),
-    })
+    let outcome = match prepared {
+        Ok(prepared) => execute(&work, &prepared.plan, &prepared.zone, || ()),
+        Err(error) => failed(error.clone()),
+    };
+    Some(LentAnswer::new((work.conversation, work.fingerprint), outcome))
 }
 
 /// What a worker knows.
 struct Known<'a> {
     passes: &'a [&'static dyn Pass],
     /// What the last task asked for: the next one asks for the same, as a rule.
-    last: Option<Asked>,
+    last: Option<Prepared>,
 }
 
 /// What tasks ask for, and what that is here.
-struct Asked {
+struct Prepared {
     passes: Vec<(String, u32)>,
     zone_name: String,
     plan: Plan,
     zone: TimeZone,
 }
 
-impl Asked {
-    fn is_by(&self, task: &LentTask<'_>) -> bool {
+impl Prepared {
+    fn is_for(&self, asked: &Asked<'_>) -> bool {
         let own = self
             .passes
             .iter()
             .map(|(name, version)| (name.as_str(), *version));
-        self.zone_name == task.zone && own.eq(task.passes.iter().copied())
+        self.zone_name == asked.zone && own.eq(asked.passes.iter().copied())
     }
 }
 
 impl Known<'_> {
-    /// The passes of a task as this worker has them, in the same versions, and the user's time zone.
-    fn prepared(&mut self, task: &LentTask<'_>) -> Result<&Asked, String> {
-        let asked = match self.last.take() {
-            Some(last) if last.is_by(task) => last,
-            _ => self.asked(task)?,
+    /// The passes that are asked for as this worker has them, in the same versions, and the user's time zone.
+    fn prepared(&mut self, asked: &Asked<'_>) -> Result<&Prepared, String> {
+        let prepared = match self.last.take() {
+            Some(last) if last.is_for(asked) => last,
+            _ => self.prepare(asked)?,
         };
-        Ok(self.last.insert(asked))
+        Ok(self.last.insert(prepared))
     }
 
-    fn asked(&self, task: &LentTask<'_>) -> Result<Asked, String> {
+    fn prepare(&self, asked: &Asked<'_>) -> Result<Prepared, String> {
         let find = |(name, version): &(&str, u32)| {
             let found = self.passes.iter().copied().find(|pass| pass.name() == *name);
             let found = found.ok_or_else(|| format!("this worker has no pass {name:?}: update it"))?;
@@ -186,21 +234,25 @@ impl Known<'_> {
                 ))
             }
         };
-        let passes = task.passes.iter().map(find).collect::<Result<_, _>>()?;
-        let zone = TimeZone::get(task.zone).map_err(|error| format!("the time zone: {error}"))?;
+        let passes = asked.passes.iter().map(find).collect::<Result<_, _>>()?;
+        let zone = TimeZone::get(asked.zone).map_err(|error| format!("the time zone: {error}"))?;
         let owned = |(name, version): &(&str, u32)| ((*name).to_owned(), *version);
-        Ok(Asked {
-            passes: task.passes.iter().map(owned).collect(),
-            zone_name: task.zone.to_owned(),
+        Ok(Prepared {
+            passes: asked.passes.iter().map(owned).collect(),
+            zone_name: asked.zone.to_owned(),
             plan: Plan::new(passes, false),
             zone,
         })
     }
 }
 
-fn too_large(about: Try, of: (ConversationId, i64), error: &FieldsError) -> Result<Fields, FieldsError> {
+/// In its next try each of them travels alone.
+fn too_large(about: &[Try], error: &FieldsError) -> Result<Fields, FieldsError> {
     let error = format!("its results cannot travel: {error}");
-    fields(about, &LentAnswer::new(of, failed(error)))
+    let answers = about
+        .iter()
+        .map(|_| LentAnswer::new(OF_NONE, failed(error.clone())));
+    fields(about, &answers.collect::<Vec<_>>())
 }
 
 fn failed(error: String) -> Outcome {

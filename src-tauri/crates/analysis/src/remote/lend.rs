@@ -4,21 +4,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use chatstats_bus::{
-    BusError, Entry, Fields, FieldsError, Filter, Item, NewId, Start, StreamId, StreamKey, WorkQueue,
-};
-use chatstats_store::{Claimed, Finished, Lane, Reader, StoreError, TaskLane};
+use chatstats_bus::{BusError, Entry, Filter, Item, Start, StreamId, StreamKey, WorkQueue};
+use chatstats_store::{Claimed, Finished, Lane, StoreError, TaskLane};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::pack::Packed;
-use super::task::{Came, LentAnswer, LentTask, Try, VERSION, fields, read};
+use super::parcels::{Parcel, TOGETHER_MAX, Way, parcels};
+use super::task::{Came, LentAnswer, Try, VERSION, read};
+use super::worker::machine;
 use super::{ANSWERS, TASKS, tasks_queue};
 use crate::analysis::{Inner, lanes};
 use crate::dispatch;
 use crate::endings::Teller;
 use crate::execute::Again;
-use crate::plan::Plan;
 
 /// Whose the tasks are that were lent: of no start of this program, so that a restart does not take them back.
 pub(crate) const LENT: &str = "lent";
@@ -32,18 +30,19 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How long the queue is empty and nothing is answered until what was lent counts as lost: an answer may be on its way.
 const LOST_AFTER: Duration = Duration::from_secs(2);
 
-/// Before answers are followed anew, and how often it is noted how far they were read.
+/// Before answers are followed anew, and how long after they were read that is noted.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// Tasks lent ahead, for each worker: a little more than one takes at a time.
-const AHEAD_PER_WORKER: usize = 48;
+/// Tasks lent ahead, for each worker that takes some: where they take half a millisecond, the half of them is done by the
+/// time that others are read and sent.
+const AHEAD_PER_WORKER: usize = 192;
+
+/// The same for all of them together: fewer than answers are kept, also where nobody reads these for a while.
+const AHEAD_MAX: usize = 4_096;
 
 /// How long answers are gathered before they are handed on, and how many at most.
 const GATHER: Duration = Duration::from_millis(20);
 const GATHERED_MAX: usize = 128;
-
-/// Conversations read in one go: a part of a millisecond each, of a reader that others wait for.
-const READ_AT_ONCE: usize = 8;
 
 /// The name under which the database keeps how far the answers were read.
 const MARK: &str = "answers_read_to";
@@ -59,15 +58,28 @@ pub(crate) async fn lend(inner: Arc<Inner>, teller: Teller) {
         queue: &queue,
         answers: &answers,
         teller: &teller,
+        own: own_threads(&inner),
         workers: 0,
         out: 0,
         empty_since: None,
     };
     tokio::select! {
         () = lender.lend() => {}
-        () = collect(&inner, &teller, &answers) => {}
+        () = collect(&inner, &queue, &teller, &answers) => {}
         () = inner.shutdown.cancelled() => {}
     }
+}
+
+/// The names of the threads that compute here. None where a machine has no name.
+fn own_threads(inner: &Inner) -> Vec<String> {
+    let (settings, lane) = (&inner.settings, TaskLane::Compute);
+    let count = match lanes(inner.switches.available()).contains(&lane) {
+        true => settings.workers_of(lane),
+        false => 0,
+    };
+    let name =
+        |machine: String| (0..count).map(move |number| format!("{machine}/{}-{number}", settings.owner));
+    machine().into_iter().flat_map(name).collect()
 }
 
 /// What whoever lends and whoever reads answers tell each other.
@@ -85,7 +97,9 @@ struct Lender<'a> {
     queue: &'a WorkQueue,
     answers: &'a Arrived,
     teller: &'a Teller,
-    /// How many there are.
+    /// The threads that compute here, as those who take think of them.
+    own: Vec<String>,
+    /// How many workers take tasks.
     workers: usize,
     /// How many tasks are in the queue and not answered, as far as is known.
     out: usize,
@@ -120,22 +134,24 @@ impl Lender<'_> {
 
     /// Counts workers and what they have, and looks whether that was lost.
     async fn look(&mut self) -> Result<(), LendError> {
-        let counted = self.queue.takers(THERE_MAX).await;
+        let counted = self.queue.look(THERE_MAX, &self.own).await;
         let is_lent = self.inner.store.read(|reader| reader.has_tasks_of(LENT)).await;
-        if counted.as_ref().is_ok_and(|workers| *workers > 0) || *is_lent.as_ref().unwrap_or(&true) {
+        if counted.as_ref().is_ok_and(|workers| workers.there > 0) || *is_lent.as_ref().unwrap_or(&true) {
             self.answers.expected.notify_one();
         }
         let is_lent = is_lent?;
-        self.workers = counted?;
-        if self.workers == 0 && !is_lent {
+        let counted = counted?;
+        self.workers = counted.ready;
+        if counted.there == 0 && !is_lent {
             self.empty_since = None;
             return Ok(());
         }
         if self.answers.count.swap(0, Ordering::Relaxed) > 0 {
             self.empty_since = None;
         }
-        self.out = self.inner.bus.len(&StreamKey::new(TASKS)?).await? as usize;
-        take_back_lost(self.inner, self.out == 0 && is_lent, &mut self.empty_since).await
+        let entries = self.inner.bus.len(&StreamKey::new(TASKS)?).await? as usize;
+        self.out = self.out.clamp(entries, entries * TOGETHER_MAX);
+        take_back_lost(self.inner, entries == 0 && is_lent, &mut self.empty_since).await
     }
 
     /// Waits until half of what may be ahead of the workers is done: one step of the writer for many tasks.
@@ -152,7 +168,7 @@ impl Lender<'_> {
     }
 
     fn ahead(&self) -> usize {
-        self.workers * AHEAD_PER_WORKER
+        (self.workers * AHEAD_PER_WORKER).min(AHEAD_MAX)
     }
 
     /// Lends as many tasks as the workers have room for; answers whether there may be more.
@@ -184,61 +200,64 @@ impl Lender<'_> {
     }
 }
 
-/// Where a task goes that was to be lent.
-enum Way {
-    /// To the workers.
-    Out(Fields),
-    /// It is too large to travel.
-    TooLarge(FieldsError),
-    /// Nowhere: late messages made its conversation part of another, which has a task of its own.
-    Gone,
-}
-
 /// Sends tasks out, and answers how many; what cannot be sent is put back.
 async fn send(inner: &Inner, claimed: Vec<Claimed>, teller: &Teller) -> Result<usize, LendError> {
     let (mut sent, mut waiting) = (0, Vec::new());
     let mut back = Vec::new();
     let mut problem = None;
     let key = StreamKey::new(TASKS)?;
-    for some in claimed.chunks(READ_AT_ONCE) {
-        let ways = match ways(inner, some).await {
-            Ok(ways) => ways,
+    let mut rest = &claimed[..];
+    while !rest.is_empty() {
+        let (parcels, count) = match parcels(inner, rest).await {
+            Ok(packed) => packed,
             Err(error) => {
                 problem = Some(error);
-                back.extend_from_slice(some);
-                continue;
+                back.extend_from_slice(rest);
+                break;
             }
         };
-        for (task, way) in some.iter().zip(ways) {
-            let ended = match way {
-                Way::Out(fields) => {
-                    match inner.bus.add(&key, NewId::Auto, fields) {
-                        Ok(submitted) => waiting.push((*task, submitted)),
-                        Err(_) => back.push(*task),
-                    }
-                    continue;
-                }
-                Way::TooLarge(_) if inner.settings.workers > 0 => {
-                    // It is done here.
-                    back.push(*task);
-                    continue;
-                }
+        rest = &rest[count..];
+        let (mut going, mut entries) = (
+            Vec::with_capacity(parcels.len()),
+            Vec::with_capacity(parcels.len()),
+        );
+        for Parcel { tasks, way } in parcels {
+            let end = |task: &Claimed| match &way {
                 Way::TooLarge(error) => {
                     let error = format!("it is too large for a worker elsewhere, and none is here: {error}");
                     dispatch::failed(inner, (task.id, task.attempt), error, Again::No)
                 }
-                Way::Gone => Finished::completed(task.id, task.attempt),
+                _ => Finished::completed(task.id, task.attempt),
             };
-            // Only at shutdown does nobody hear: its lease is of no start, and runs out.
-            let _nobody_hears = teller.tell(vec![ended], true);
+            match way {
+                Way::Out(fields) => {
+                    going.push(tasks);
+                    entries.push(fields);
+                }
+                // They are done here.
+                Way::TooLarge(_) if inner.settings.workers > 0 => back.extend(tasks),
+                Way::TooLarge(_) | Way::Gone => {
+                    // Only at shutdown does nobody hear: its lease is of no start, and runs out.
+                    let _nobody_hears = teller.tell(tasks.iter().map(end).collect(), true);
+                }
+            }
+        }
+        match inner.bus.add_all(&key, entries) {
+            Ok(submitted) => waiting.extend(going.into_iter().zip(submitted)),
+            Err((taken, _)) => {
+                let not_taken = going.split_off(taken);
+                // Those are on their way, and nobody hears of them before their answers.
+                sent += going.iter().map(Vec::len).sum::<usize>();
+                back.extend(not_taken.into_iter().flatten());
+            }
         }
     }
-    for (task, submitted) in waiting {
+    for (tasks, submitted) in waiting {
         match submitted.await {
-            Ok(_) => sent += 1,
+            Ok(_) => sent += tasks.len(),
             Err(error) => {
-                tracing::debug!(%error, task.id = %task.id, "a task could not be lent");
-                back.push(task);
+                tracing::debug!(%error, tasks = tasks.len(), "tasks could not be lent");
+                back.extend(tasks);
             }
         }
     }
@@ -249,47 +268,7 @@ async fn send(inner: &Inner, claimed: Vec<Claimed>, teller: &Teller) -> Result<u
             .await?;
         inner.wake.notify_one();
     }
-    problem.map_or(Ok(sent), Err)
-}
-
-/// Reads what some tasks work on, and packs it, on a reader's thread.
-async fn ways(inner: &Inner, tasks: &[Claimed]) -> Result<Vec<Way>, LendError> {
-    let mut asked = Vec::with_capacity(tasks.len());
-    for task in tasks {
-        asked.push((*task, inner.plan_of_later(task).await?));
-    }
-    let zone = inner.settings.zone.clone();
-    let read = inner.store.read(move |reader| {
-        let zone = zone.iana_name().unwrap_or("UTC");
-        let way = |(task, plan): &(Claimed, Arc<Plan>)| way(reader, zone, task, plan);
-        asked.iter().map(way).collect::<Result<Vec<_>, _>>()
-    });
-    Ok(read.await?)
-}
-
-fn way(reader: &Reader, zone: &str, task: &Claimed, plan: &Plan) -> Result<Way, StoreError> {
-    let id = task.conversation_id;
-    let Some(found) = reader.conversation_work(id, plan.known())? else {
-        return Ok(Way::Gone);
-    };
-    let about = Try {
-        id: task.id,
-        attempt: task.attempt,
-    };
-    let lent = LentTask {
-        zone,
-        conversation: id,
-        fingerprint: found.fingerprint,
-        is_group: found.is_group,
-        known: found.known,
-        messages: Packed::new(&found.messages),
-        passes: plan
-            .versions()
-            .iter()
-            .map(|pass| (pass.name.as_str(), pass.version))
-            .collect(),
-    };
-    Ok(fields(about, &lent).map_or_else(Way::TooLarge, Way::Out))
+    problem.map_or(Ok(sent), |error| Err(error.into()))
 }
 
 /// Redis that was emptied has forgotten what was lent: nothing is in the queue, and nothing will be answered.
@@ -326,17 +305,22 @@ async fn take_back_lost(
 }
 
 /// Reads answers for ever, from when there is anybody who may give some.
-async fn collect(inner: &Inner, teller: &Teller, answers: &Arrived) {
+async fn collect(inner: &Inner, queue: &WorkQueue, teller: &Teller, answers: &Arrived) {
     answers.expected.notified().await;
     loop {
-        if let Err(error) = follow(inner, teller, answers).await {
+        if let Err(error) = follow(inner, queue, teller, answers).await {
             tracing::debug!(%error, "answers of workers cannot be read for now");
         }
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-async fn follow(inner: &Inner, teller: &Teller, answers: &Arrived) -> Result<(), LendError> {
+async fn follow(
+    inner: &Inner,
+    queue: &WorkQueue,
+    teller: &Teller,
+    answers: &Arrived,
+) -> Result<(), LendError> {
     let mark = inner.store.read(|reader| reader.mark(MARK)).await?;
     let start = mark
         .and_then(|mark| mark.parse().ok())
@@ -347,8 +331,18 @@ async fn follow(inner: &Inner, teller: &Teller, answers: &Arrived) -> Result<(),
         .await?;
     let mut place = Place::default();
     loop {
+        let first = match place.unnoted() {
+            None => tail.recv().await,
+            Some(due) => match tokio::time::timeout_at(due, tail.recv()).await {
+                Ok(item) => item,
+                Err(_) => {
+                    note(inner, queue, &mut place).await?;
+                    continue;
+                }
+            },
+        };
         // A few more, if they come soon: one step of the writer for all of them.
-        let mut items = vec![tail.recv().await];
+        let mut items = vec![first];
         let until = Instant::now() + GATHER;
         while items.len() < GATHERED_MAX
             && let Ok(item) = tokio::time::timeout_at(until, tail.recv()).await
@@ -366,7 +360,7 @@ async fn follow(inner: &Inner, teller: &Teller, answers: &Arrived) -> Result<(),
                 tracing::warn!(entry = %entry.id, "an answer cannot be read; it is passed over");
                 continue;
             };
-            some.push(ended);
+            some.extend(ended);
         }
         let count = some.len();
         if !teller.tell(some, true) {
@@ -374,23 +368,42 @@ async fn follow(inner: &Inner, teller: &Teller, answers: &Arrived) -> Result<(),
         }
         answers.count.fetch_add(count, Ordering::Relaxed);
         answers.came.notify_one();
-        if let Some(settled) = last.and_then(|last| place.passed(last)) {
-            inner
-                .store
-                .write_analysis(Lane::Bulk, 0, move |write| {
-                    write.set_mark(MARK, &settled.to_string())
-                })
-                .await?;
+        if let Some(last) = last {
+            place.read(last);
+        }
+        if place.unnoted().is_some_and(|due| due <= Instant::now()) {
+            note(inner, queue, &mut place).await?;
         }
     }
 }
 
-/// What an answer says of a task; nothing if it is none.
-fn ended(inner: &Inner, entry: &Entry) -> Option<Finished> {
+/// Notes how far answers were read, and forgets those before: Redis has its memory for others.
+async fn note(inner: &Inner, queue: &WorkQueue, place: &mut Place) -> Result<(), LendError> {
+    let Some(settled) = place.note() else {
+        return Ok(());
+    };
+    inner
+        .store
+        .write_analysis(Lane::Bulk, 0, move |write| {
+            write.set_mark(MARK, &settled.to_string())
+        })
+        .await?;
+    if let Err(error) = queue.forget_answers(&StreamKey::new(ANSWERS)?, settled).await {
+        // Those who answer keep it to a length.
+        tracing::debug!(%error, "answers that were read could not be forgotten");
+    }
+    Ok(())
+}
+
+/// What an answer says of tasks; nothing if it is none.
+fn ended(inner: &Inner, entry: &Entry) -> Option<Vec<Finished>> {
     let failed = |about: Try, error, again| dispatch::failed(inner, (about.id, about.attempt), error, again);
-    match read::<LentAnswer>(entry) {
-        Came::Whole(about, answer) => {
-            Some(answer.finished(about, |error, again| failed(about, error, again)))
+    match read::<Vec<LentAnswer>>(entry) {
+        Came::Whole(about, answers) if about.len() == answers.len() => {
+            let one = |(about, answer): (Try, LentAnswer)| {
+                answer.finished(about, |error, again| failed(about, error, again))
+            };
+            Some(about.into_iter().zip(answers).map(one).collect())
         }
         Came::OtherVersion(about, version) => {
             let whom = if version < VERSION {
@@ -399,26 +412,42 @@ fn ended(inner: &Inner, entry: &Entry) -> Option<Finished> {
                 "this program"
             };
             let error = format!("a worker's answer is of version {version}, not {VERSION}: update {whom}");
-            Some(failed(about, error, Again::Yes))
+            let one = |about| failed(about, error.clone(), Again::Yes);
+            Some(about.into_iter().map(one).collect())
         }
-        Came::Foreign => None,
+        Came::Whole(..) | Came::Foreign => None,
     }
 }
 
-/// How far answers were read, noted at a distance: what was read a moment ago is written down by now. What is read
-/// again after a crash is answered already, and counts for nothing.
+/// How far answers were read, noted at a distance: what was read a while ago is written down by now. What is read again
+/// after a crash is answered already, and counts for nothing.
 #[derive(Default)]
-struct Place(Option<(StreamId, Instant)>);
+struct Place {
+    /// The last that was read.
+    last: Option<StreamId>,
+    /// That of a while ago, and when it was.
+    earlier: Option<(StreamId, Instant)>,
+}
 
 impl Place {
-    fn passed(&mut self, id: StreamId) -> Option<StreamId> {
-        match self.0 {
-            Some((_, since)) if since.elapsed() < PAUSE => None,
-            earlier => {
-                self.0 = Some((id, Instant::now()));
-                earlier.map(|(id, _)| id)
-            }
-        }
+    fn read(&mut self, id: StreamId) {
+        self.last = Some(id);
+        self.earlier.get_or_insert_with(|| (id, Instant::now()));
+    }
+
+    /// When to note it, if there is anything to be noted.
+    fn unnoted(&self) -> Option<Instant> {
+        self.earlier.map(|(_, since)| since + PAUSE)
+    }
+
+    /// What is to be noted now. What was read since comes next.
+    fn note(&mut self) -> Option<StreamId> {
+        let (earlier, _) = self.earlier.take()?;
+        self.earlier = self
+            .last
+            .filter(|last| *last != earlier)
+            .map(|last| (last, Instant::now()));
+        Some(earlier)
     }
 }
 
@@ -430,4 +459,26 @@ enum LendError {
     Bus(#[from] BusError),
     #[error(transparent)]
     Key(#[from] chatstats_bus::StreamKeyError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_read_is_noted_after_a_while_and_the_rest_a_while_later() {
+        let (mut place, id) = (Place::default(), |n| StreamId::new(n, 0));
+        assert_eq!(place.unnoted(), None);
+        place.read(id(1));
+        let due = Instant::now() + PAUSE;
+        tokio::time::advance(PAUSE / 2).await;
+        place.read(id(2));
+        place.read(id(3));
+        assert_eq!(place.unnoted(), Some(due));
+        tokio::time::advance(PAUSE / 2).await;
+        assert_eq!(place.note(), Some(id(1)), "the others were read a moment ago");
+        assert_eq!(place.unnoted(), Some(due + PAUSE));
+        assert_eq!(place.note(), Some(id(3)));
+        assert_eq!((place.unnoted(), place.note()), (None, None));
+    }
 }

@@ -7,6 +7,7 @@
 mod desk;
 mod lend;
 mod pack;
+mod parcels;
 mod task;
 mod worker;
 
@@ -26,8 +27,8 @@ const ANSWERS: &str = "chatstats:task_answers";
 /// The group of those who take tasks.
 const GROUP: &str = "workers";
 
-/// About how many answers the stream keeps. They are for the server alone, and unread are at most those to what it has
-/// lent, some dozens for each worker; one may have many kilobytes.
+/// About how many answers the stream keeps, where nobody reads them: the server forgets those that it has read. Unread are
+/// at most those to what it has lent.
 const ANSWERS_KEPT: u64 = 5_000;
 
 /// How long a worker that is there may have a task before another takes it over. Longer than a pass may take.

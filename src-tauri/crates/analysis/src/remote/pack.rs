@@ -3,29 +3,49 @@
 //! What repeats from message to message is named once (who wrote, in which chat, of which kind), texts lie one after
 //! the other, and numbers that grow are told by how much. A line of a chat takes its text and some ten bytes.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use chatstats_model::{Attachment, ChatId, ContactId, Kind, Message, MessageId, Reaction, Timestamp};
+use chatstats_store::{FoundMessage, Gather};
 use serde::{Deserialize, Serialize};
 
 /// Messages, in their order.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Packed<'a> {
-    #[serde(borrow)]
-    voices: Vec<Voice<'a>>,
+    voices: Vec<Voice>,
     rows: Vec<Row>,
-    text: std::borrow::Cow<'a, str>,
+    #[serde(borrow)]
+    text: Cow<'a, str>,
 }
 
 /// What messages have in common.
+#[derive(Debug, Serialize, Deserialize)]
+struct Voice {
+    of: Whose,
+    sender: Option<Arc<str>>,
+}
+
+/// The same without the name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-struct Voice<'a> {
+struct Whose {
     chat_id: ChatId,
     sender_id: Option<ContactId>,
-    sender: Option<&'a str>,
     is_from_me: bool,
     kind: Kind,
+}
+
+/// Packs messages one by one, as they are found: nothing is made of them in between.
+#[derive(Default)]
+pub(super) struct Packer {
+    packed: Packed<'static>,
+    text: String,
+    /// Where voices are.
+    places: HashMap<Whose, u32, foldhash::fast::FixedState>,
+    /// Of the last message.
+    id: i64,
+    sent_us: i64,
 }
 
 /// What a message has of its own.
@@ -51,64 +71,89 @@ struct Rare {
     attachments: Vec<Attachment>,
 }
 
-impl<'a> Packed<'a> {
-    pub(super) fn new(messages: &'a [Message]) -> Self {
-        let (mut voices, mut rows) = (Vec::new(), Vec::with_capacity(messages.len()));
-        let mut text = String::with_capacity(messages.iter().map(|message| message.content.len()).sum());
-        let mut places: HashMap<_, u32, foldhash::fast::FixedState> = HashMap::default();
-        let (mut id, mut sent_us) = (0_i64, 0_i64);
-        for message in messages {
-            let voice = Voice {
-                chat_id: message.chat_id,
-                sender_id: message.sender_id,
-                sender: message.sender.as_deref(),
-                is_from_me: message.is_from_me,
-                kind: message.kind,
-            };
-            let place = *places.entry(voice).or_insert_with(|| {
-                voices.push(voice);
-                voices.len() as u32 - 1
-            });
-            text.push_str(&message.content);
-            rows.push(Row {
-                voice: place,
-                // What is longer is far beyond what travels.
-                length: u32::try_from(message.content.len()).unwrap_or(u32::MAX),
-                id_more: message.id.0.wrapping_sub(id),
-                later_us: message.timestamp.as_micros().wrapping_sub(sent_us),
-                rare: Rare::of(message),
-            });
-            (id, sent_us) = (message.id.0, message.timestamp.as_micros());
-        }
-        let text = text.into();
-        Self { voices, rows, text }
+impl Packed<'_> {
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+}
+
+impl Packer {
+    /// For so many messages.
+    pub(super) fn for_about(count: usize) -> Self {
+        let mut packer = Self::default();
+        packer.packed.rows.reserve(count);
+        packer
     }
 
+    /// All of them.
+    pub(super) fn packed(mut self) -> Packed<'static> {
+        self.packed.text = self.text.into();
+        self.packed
+    }
+
+    /// The place of a voice.
+    fn voice(&mut self, of: Whose, sender: Option<&Arc<str>>) -> u32 {
+        let voices = &mut self.packed.voices;
+        if let Some(&place) = self.places.get(&of)
+            && voices[place as usize].sender.as_deref() == sender.map(|name| &**name)
+        {
+            return place;
+        }
+        // No more of them than messages, which are counted.
+        let place = voices.len() as u32;
+        voices.push(Voice {
+            of,
+            sender: sender.cloned(),
+        });
+        self.places.insert(of, place);
+        place
+    }
+}
+
+impl Gather for Packer {
+    fn take(&mut self, message: FoundMessage<'_>) {
+        let of = Whose {
+            chat_id: message.chat_id,
+            sender_id: message.sender_id,
+            is_from_me: message.is_from_me,
+            kind: message.kind,
+        };
+        let (id, sent_us) = (message.id.0, message.timestamp.as_micros());
+        self.text.push_str(message.content);
+        let row = Row {
+            voice: self.voice(of, message.sender),
+            // What is longer is far beyond what travels.
+            length: u32::try_from(message.content.len()).unwrap_or(u32::MAX),
+            id_more: id.wrapping_sub(self.id),
+            later_us: sent_us.wrapping_sub(self.sent_us),
+            rare: Rare::of(message),
+        };
+        self.packed.rows.push(row);
+        (self.id, self.sent_us) = (id, sent_us);
+    }
+}
+
+impl Packed<'_> {
     /// The messages as they were; none if this was not packed by [`new`](Self::new).
     pub(super) fn messages(self) -> Option<Vec<Message>> {
         let mut messages = Vec::with_capacity(self.rows.len());
-        let names: Vec<Option<Arc<str>>> = self
-            .voices
-            .iter()
-            .map(|voice| voice.sender.map(Arc::from))
-            .collect();
         let (mut rest, mut id, mut sent_us) = (&*self.text, 0_i64, 0_i64);
         for row in self.rows {
-            let index = row.voice as usize;
-            let (voice, sender) = (self.voices.get(index)?, names.get(index)?);
+            let Voice { of, sender } = self.voices.get(row.voice as usize)?;
             let (content, after) = rest.split_at_checked(row.length as usize)?;
             rest = after;
             id = id.wrapping_add(row.id_more);
             sent_us = sent_us.wrapping_add(row.later_us);
             let mut message = Message {
                 id: MessageId(id),
-                chat_id: voice.chat_id,
-                sender_id: voice.sender_id,
+                chat_id: of.chat_id,
+                sender_id: of.sender_id,
                 sender: sender.clone(),
-                is_from_me: voice.is_from_me,
+                is_from_me: of.is_from_me,
                 content: content.to_owned(),
                 timestamp: Timestamp::from_micros(sent_us)?,
-                kind: voice.kind,
+                kind: of.kind,
                 reply_to: None,
                 edited_at: None,
                 reactions: Vec::new(),
@@ -130,7 +175,7 @@ impl<'a> Packed<'a> {
 }
 
 impl Rare {
-    fn of(message: &Message) -> Option<Box<Self>> {
+    fn of(message: FoundMessage<'_>) -> Option<Box<Self>> {
         let is_plain = message.reply_to.is_none()
             && message.edited_at.is_none()
             && message.reactions.is_empty()
@@ -139,8 +184,8 @@ impl Rare {
             Box::new(Self {
                 reply_to: message.reply_to,
                 edited_us: message.edited_at.map(Timestamp::as_micros),
-                reactions: message.reactions.clone(),
-                attachments: message.attachments.clone(),
+                reactions: message.reactions,
+                attachments: message.attachments,
             })
         })
     }
@@ -205,7 +250,24 @@ mod tests {
     }
 
     fn packed(messages: &[Message]) -> Vec<u8> {
-        postcard::to_allocvec(&Packed::new(messages)).expect("plain types")
+        let mut packer = Packer::for_about(messages.len());
+        for message in messages {
+            packer.take(FoundMessage {
+                id: message.id,
+                chat_id: message.chat_id,
+                sender_id: message.sender_id,
+                sender: message.sender.as_ref(),
+                is_from_me: message.is_from_me,
+                content: &message.content,
+                timestamp: message.timestamp,
+                kind: message.kind,
+                reply_to: message.reply_to,
+                edited_at: message.edited_at,
+                reactions: message.reactions.clone(),
+                attachments: message.attachments.clone(),
+            });
+        }
+        postcard::to_allocvec(&packer.packed()).expect("plain types")
     }
 
     #[test]

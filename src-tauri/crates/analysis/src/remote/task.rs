@@ -1,8 +1,8 @@
-//! A task and its answer, as they travel.
+//! Tasks and their answers, as they travel.
 //!
-//! An entry says in plain decimals which version of this format it is of, and which try of which task it is about: so
-//! much is understood by every version, and enough to say that somebody is to be updated. The rest is one field of
-//! bytes (`postcard`, <https://postcard.jamesmunns.com/wire-format>).
+//! An entry has one task or a few short ones. It says in plain decimals which version of this format it is of, and which
+//! tries of which tasks it is about: so much is understood by every version, and enough to say that somebody is to be
+//! updated. The rest is one field of bytes (`postcard`, <https://postcard.jamesmunns.com/wire-format>).
 
 use chatstats_bus::{Entry, Fields, FieldsError};
 use chatstats_model::{ConversationId, TaskId};
@@ -12,10 +12,11 @@ use serde::{Deserialize, Serialize};
 use super::pack::Packed;
 use crate::execute::{Again, Outcome, Work};
 
-/// The version of what travels: of [`LentTask`], [`LentAnswer`] and all they are made of. The first was JSON.
-pub(super) const VERSION: u32 = 2;
+/// The version of what travels: of [`LentTasks`], [`LentAnswer`] and all they are made of. The first was JSON; the second
+/// had one task in each entry.
+pub(super) const VERSION: u32 = 3;
 
-/// The fields of an entry.
+/// The fields of an entry. Ids and attempts are as many of each as there are tasks, with a space between them.
 const VERSION_FIELD: &str = "version";
 const ID: &str = "id";
 const ATTEMPT: &str = "attempt";
@@ -32,21 +33,35 @@ pub(super) struct Try {
 #[derive(Debug)]
 pub(super) enum Came<T> {
     /// What is meant for us.
-    Whole(Try, T),
+    Whole(Vec<Try>, T),
     /// The same from a program of another version of the format: only what it is about is understood.
-    OtherVersion(Try, u32),
+    OtherVersion(Vec<Try>, u32),
     /// What somebody else put there.
     Foreign,
 }
 
-/// A task with all that it needs.
+/// Tasks, and what they have in common.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct LentTask<'a> {
+pub(super) struct LentTasks<'a, Tasks> {
+    #[serde(borrow)]
+    pub(super) asked: Asked<'a>,
+    /// As many as there are tries, in their order.
+    pub(super) tasks: Tasks,
+}
+
+/// What is asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Asked<'a> {
     /// The passes to run, with those they need, in their order; with the versions that are expected.
     #[serde(borrow)]
     pub(super) passes: Vec<(&'a str, u32)>,
     /// The user's time zone (IANA).
     pub(super) zone: &'a str,
+}
+
+/// A task with all that it needs.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct LentTask<'a> {
     pub(super) conversation: ConversationId,
     pub(super) fingerprint: i64,
     pub(super) is_group: bool,
@@ -138,15 +153,14 @@ impl LentAnswer {
 }
 
 /// As an entry of a stream.
-pub(super) fn fields(about: Try, body: &impl Serialize) -> Result<Fields, FieldsError> {
+pub(super) fn fields(about: &[Try], body: &impl Serialize) -> Result<Fields, FieldsError> {
     // Plain types in memory: writing them cannot fail.
     let body = postcard::to_allocvec(body).unwrap_or_default();
-    let [version, id, attempt] =
-        [i64::from(VERSION), about.id.0, i64::from(about.attempt)].map(|n| n.to_string());
+    let list = |of: fn(&Try) -> String| about.iter().map(of).collect::<Vec<_>>().join(" ");
     Fields::new([
-        (VERSION_FIELD, version.as_bytes()),
-        (ID, id.as_bytes()),
-        (ATTEMPT, attempt.as_bytes()),
+        (VERSION_FIELD, VERSION.to_string().as_bytes()),
+        (ID, list(|one| one.id.to_string()).as_bytes()),
+        (ATTEMPT, list(|one| one.attempt.to_string()).as_bytes()),
         (BODY, &body),
     ])
 }
@@ -163,8 +177,16 @@ pub(super) fn read<'a, T: Deserialize<'a>>(entry: &'a Entry) -> Came<T> {
     postcard::from_bytes(body).map_or(Came::Foreign, |body| Came::Whole(about, body))
 }
 
-fn about(fields: &Fields) -> Option<(Try, u32)> {
-    let id = TaskId(fields.text(ID)?.parse().ok()?);
-    let attempt = fields.text(ATTEMPT)?.parse().ok()?;
-    Some((Try { id, attempt }, fields.text(VERSION_FIELD)?.parse().ok()?))
+fn about(fields: &Fields) -> Option<(Vec<Try>, u32)> {
+    let (ids, attempts) = (fields.text(ID)?.split(' '), fields.text(ATTEMPT)?.split(' '));
+    if ids.clone().count() != attempts.clone().count() {
+        return None;
+    }
+    let one = |(id, attempt): (&str, &str)| {
+        let id = TaskId(id.parse().ok()?);
+        let attempt = attempt.parse().ok()?;
+        Some(Try { id, attempt })
+    };
+    let tries = ids.zip(attempts).map(one).collect::<Option<_>>()?;
+    Some((tries, fields.text(VERSION_FIELD)?.parse().ok()?))
 }

@@ -6,10 +6,15 @@ use std::time::Duration;
 
 use chatstats_passes::{Input, Pass, PassError};
 
+/// So slow that some tens of tasks are more than are handed out ahead.
+const SLOWLY: Duration = Duration::from_millis(10);
+
 /// What a try does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Does {
     Well,
+    /// Well, after [`SLOWLY`].
+    Slowly,
     Panic,
     Transient,
     Permanent,
@@ -95,6 +100,7 @@ impl Pass for Told {
         };
         match (self.plan)(&text, attempt) {
             Does::Well => {}
+            Does::Slowly => std::thread::sleep(SLOWLY),
             Does::Panic => panic!("told to panic"),
             Does::Transient => return Err(PassError::Transient("told to fail".to_owned())),
             Does::Permanent => return Err(PassError::Permanent("told to fail for good".to_owned())),

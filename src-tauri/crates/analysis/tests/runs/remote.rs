@@ -2,10 +2,12 @@
 
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use chatstats_analysis::{WorkerSettings, work};
-use chatstats_bus::{ENTRY_BYTES_MAX, StreamKey};
+use chatstats_analysis::{Analysis, Settings, WorkerSettings, work};
+use chatstats_bus::{ENTRY_BYTES_MAX, StreamKey, Takers};
 use chatstats_model::{RunKind, Timestamp};
 use chatstats_passes::Pass;
 use chatstats_store::{ATTEMPTS_MAX, Lane, NewRun, TaskLane};
@@ -90,6 +92,17 @@ pub(crate) async fn worker(
     worker_with(url, name, passes, stop, |_| {}).await
 }
 
+/// A server that leaves all its tasks to workers.
+pub(crate) async fn only_workers(world: &World, pass: &'static dyn Pass) -> Analysis {
+    let none_here = |settings: &mut Settings| settings.workers = 0;
+    world.start_with("one", &[pass], none_here).await
+}
+
+async fn end(world: &World, analysis: Analysis) {
+    analysis.shutdown().await;
+    world.bus.shutdown().await;
+}
+
 async fn worker_with(
     url: &str,
     name: &str,
@@ -124,9 +137,7 @@ async fn workers_elsewhere_do_all_there_is_when_there_is_nobody_here() {
             Does::Well
         }
     });
-    let analysis = world
-        .start_with("one", &[pass], |settings| settings.workers = 0)
-        .await;
+    let analysis = only_workers(&world, pass).await;
     let stop = CancellationToken::new();
     let workers = [
         worker(&redis.url(), "w1", &[pass], &stop).await,
@@ -150,8 +161,7 @@ async fn workers_elsewhere_do_all_there_is_when_there_is_nobody_here() {
         answered += worker.await.expect("ended");
     }
     assert_eq!(answered, 201);
-    analysis.shutdown().await;
-    world.bus.shutdown().await;
+    end(&world, analysis).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -161,24 +171,25 @@ async fn what_is_too_large_to_travel_fails_for_good_where_nobody_is_here_to_do_i
     world
         .add_after("novelists", 0..2, &"x".repeat(ENTRY_BYTES_MAX / 3))
         .await;
+    // Two of them are too large together, and not alone.
+    world
+        .add_after("writers", 0..3, &"x".repeat(ENTRY_BYTES_MAX / 6))
+        .await;
     let mut events = world.listen().await;
     let pass = told("a", |_, _| Does::Well);
-    let analysis = world
-        .start_with("one", &[pass], |settings| settings.workers = 0)
-        .await;
+    let analysis = only_workers(&world, pass).await;
     let stop = CancellationToken::new();
     let worker = worker(&redis.url(), "w1", &[pass], &stop).await;
     let run = analysis.run(everything()).await.expect("accepted");
     let run = world.ended(&mut events, run.id).await;
-    assert_eq!((run.total, run.success, run.failed), (4, 3, 1));
+    assert_eq!((run.total, run.success, run.failed), (6, 5, 1));
     let dead = world.store.read(|reader| reader.dead_letters(None, 10)).await;
     let dead = dead.expect("read").tasks;
     let error = dead[0].error.as_deref().unwrap_or_default();
     assert!(error.contains("too large for a worker elsewhere"), "{error}");
     stop.cancel();
-    assert_eq!(worker.await.expect("ended"), 3);
-    analysis.shutdown().await;
-    world.bus.shutdown().await;
+    assert_eq!(worker.await.expect("ended"), 5);
+    end(&world, analysis).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -188,9 +199,7 @@ async fn what_a_worker_had_that_died_is_done_by_another() {
     let mut events = world.listen().await;
     let pass = told("a", |_, _| Does::Well);
     let stuck = told("a", |_, _| Does::Hang);
-    let analysis = world
-        .start_with("one", &[pass], |settings| settings.workers = 0)
-        .await;
+    let analysis = only_workers(&world, pass).await;
     let stop = CancellationToken::new();
     let dying = worker(&redis.url(), "w1", &[stuck], &stop).await;
     let run = analysis.run(everything()).await.expect("accepted");
@@ -204,8 +213,7 @@ async fn what_a_worker_had_that_died_is_done_by_another() {
     stuck.release();
     stop.cancel();
     other.await.expect("ended");
-    analysis.shutdown().await;
-    world.bus.shutdown().await;
+    end(&world, analysis).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -215,9 +223,7 @@ async fn a_spare_hand_rests_until_another_of_its_machine_is_gone_or_does_not_get
     let mut events = world.listen().await;
     let (first, spare) = (told("a", |_, _| Does::Well), told("a", |_, _| Does::Well));
     let hangs = told("a", |_, _| Does::Hang);
-    let analysis = world
-        .start_with("one", &[first], |settings| settings.workers = 0)
-        .await;
+    let analysis = only_workers(&world, first).await;
     let key = StreamKey::new("chatstats:tasks").expect("a key");
     let queue = world.bus.work_queue(&key, "workers").expect("of Redis");
     let start = async |name, pass, takers| {
@@ -228,7 +234,13 @@ async fn a_spare_hand_rests_until_another_of_its_machine_is_gone_or_does_not_get
             settings.taken_over_after = Duration::from_secs(60);
         };
         let worker = worker_with(&redis.url(), name, &[pass], &stop, one_of_one).await;
-        while queue.takers(Duration::from_secs(60)).await.expect("counted") < takers {
+        while queue
+            .look(Duration::from_secs(60), &[])
+            .await
+            .expect("counted")
+            .there
+            < takers
+        {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         (worker, stop)
@@ -240,19 +252,173 @@ async fn a_spare_hand_rests_until_another_of_its_machine_is_gone_or_does_not_get
     assert_eq!((first.all_tries(), spare.all_tries()), (60, 0));
     // Before both, by its name; it says that it is there, and does not get done.
     let stuck = start("a", hangs, 3).await;
-    let run = analysis.run(of_kind(RunKind::Historic)).await.expect("accepted");
-    while hangs.all_tries() == 0 || first.all_tries() + spare.all_tries() < 60 + 50 {
+    let by_others = || first.all_tries() + spare.all_tries();
+    // Until the others have heard of it they may do all there is.
+    let (run, before) = loop {
+        let before = by_others();
+        let run = analysis
+            .run(of_kind(RunKind::Historic))
+            .await
+            .expect("accepted")
+            .id;
+        while hangs.all_tries() == 0 && world.run(run).await.finished_at.is_none() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        if hangs.all_tries() > 0 {
+            break (run, before);
+        }
+    };
+    // It has at most two entries, of eight tasks each.
+    while by_others() < before + 60 - 16 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     hangs.release();
-    let run = world.ended(&mut events, run.id).await;
+    let run = world.ended(&mut events, run).await;
     assert_eq!((run.total, run.success, run.failed), (60, 60, 0));
     for (worker, stop) in [one, other, stuck] {
         stop.cancel();
         worker.await.expect("ended");
     }
-    analysis.shutdown().await;
-    world.bus.shutdown().await;
+    end(&world, analysis).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn workers_on_the_machine_of_a_server_take_only_what_it_has_no_threads_for() {
+    let redis = Redis::start();
+    let world = World::with_redis(&redis.url(), 60).await;
+    let mut events = world.listen().await;
+    let is_stuck = Arc::new(AtomicBool::new(false));
+    let (spare, elsewhere) = (told("a", |_, _| Does::Well), told("a", |_, _| Does::Well));
+    let here = told("a", {
+        let is_stuck = is_stuck.clone();
+        move |_, _| match is_stuck.load(Ordering::Relaxed) {
+            true => Does::Hang,
+            false => Does::Slowly,
+        }
+    });
+    let analysis = world
+        .start_with("one", &[here], |settings| settings.workers = 1)
+        .await;
+    let stop = CancellationToken::new();
+    let own_machine = WorkerSettings::new(String::new()).machine;
+    let one_of_one = |settings: &mut WorkerSettings| {
+        settings.machine = own_machine;
+        (settings.at_once, settings.machine_at_once) = (1, 1);
+        settings.taken_over_after = Duration::from_secs(60);
+    };
+    let key = StreamKey::new("chatstats:tasks").expect("a key");
+    let queue = world.bus.work_queue(&key, "workers").expect("of Redis");
+    let counted = async || queue.look(Duration::from_secs(60), &[]).await.expect("counted");
+    let one = worker_with(&redis.url(), "one", &[spare], &stop, one_of_one).await;
+    // It may have come before the server said that it computes: then it takes tasks until it has heard that.
+    while counted().await != (Takers { there: 1, ready: 0 }) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let run = analysis.run(of_kind(RunKind::Historic)).await.expect("accepted");
+    world.ended(&mut events, run.id).await;
+    assert_eq!((here.all_tries(), spare.all_tries()), (60, 0));
+    let other = worker(&redis.url(), "other", &[elsewhere], &stop).await;
+    while counted().await != (Takers { there: 3, ready: 2 }) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // The one thread of the server does not get done: it has not even taken all.
+    is_stuck.store(true, Ordering::Relaxed);
+    let run = analysis.run(of_kind(RunKind::Historic)).await.expect("accepted");
+    while elsewhere.all_tries() == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    here.release();
+    let run = world.ended(&mut events, run.id).await;
+    assert_eq!((run.total, run.success, run.failed), (60, 60, 0));
+    assert_eq!(spare.all_tries(), 0);
+    stop.cancel();
+    for worker in [one, other] {
+        worker.await.expect("ended");
+    }
+    end(&world, analysis).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_worker_had_that_died_is_done_by_one_that_stood_by() {
+    let redis = Redis::start();
+    let world = World::with_redis(&redis.url(), 1).await;
+    let mut events = world.listen().await;
+    let (stuck, spare) = (told("a", |_, _| Does::Hang), told("a", |_, _| Does::Well));
+    let analysis = only_workers(&world, spare).await;
+    let stop = CancellationToken::new();
+    let key = StreamKey::new("chatstats:tasks").expect("a key");
+    let queue = world.bus.work_queue(&key, "workers").expect("of Redis");
+    // As a server on its machine that computes itself: it takes no tasks, and lends none either.
+    let computes = ["m/server".to_owned()];
+    let counted = async || {
+        queue
+            .look(Duration::from_secs(60), &computes)
+            .await
+            .expect("counted")
+    };
+    counted().await;
+    let elsewhere = |settings: &mut WorkerSettings| {
+        settings.at_once = 1;
+        settings.taken_over_after = Duration::from_secs(60);
+    };
+    let dying = worker_with(&redis.url(), "w1", &[stuck], &stop, elsewhere).await;
+    let beside = |settings: &mut WorkerSettings| {
+        elsewhere(settings);
+        settings.machine = Some("m".to_owned());
+        settings.machine_at_once = 1;
+    };
+    let standing_by = worker_with(&redis.url(), "w2", &[spare], &stop, beside).await;
+    while counted().await != (Takers { there: 2, ready: 1 }) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // The only task there is: none waits in the queue once it is taken.
+    let run = analysis.run(everything()).await.expect("accepted");
+    while stuck.all_tries() == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    dying.abort();
+    let still_computes = tokio::spawn({
+        let queue = queue.clone();
+        async move {
+            loop {
+                let said = queue.look(Duration::from_secs(60), &computes).await;
+                said.expect("said");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+    });
+    let run = world.ended(&mut events, run.id).await;
+    assert_eq!((run.total, run.success, run.failed), (1, 1, 0));
+    assert_eq!(spare.all_tries(), 1);
+    still_computes.abort();
+    stuck.release();
+    stop.cancel();
+    standing_by.await.expect("ended");
+    end(&world, analysis).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_were_read_do_not_stay_in_redis() {
+    let redis = Redis::start();
+    let world = World::with_redis(&redis.url(), 200).await;
+    let mut events = world.listen().await;
+    let pass = told("a", |_, _| Does::Well);
+    let analysis = only_workers(&world, pass).await;
+    let stop = CancellationToken::new();
+    let worker = worker(&redis.url(), "w", &[pass], &stop).await;
+    let run = analysis.run(everything()).await.expect("accepted");
+    world.ended(&mut events, run.id).await;
+    let answers = StreamKey::new("chatstats:task_answers").expect("a key");
+    while world.bus.len(&answers).await.expect("counted") > 1 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // And none is missed that comes after that.
+    let run = analysis.run(of_kind(RunKind::Historic)).await.expect("accepted");
+    let run = world.ended(&mut events, run.id).await;
+    assert_eq!((run.total, run.success, run.failed), (200, 200, 0));
+    stop.cancel();
+    worker.await.expect("ended");
+    end(&world, analysis).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -263,9 +429,7 @@ async fn redis_may_be_killed_in_the_middle_with_its_data_and_without() {
         std::thread::sleep(Duration::from_millis(5));
         Does::Well
     });
-    let analysis = world
-        .start_with("one", &[pass], |settings| settings.workers = 0)
-        .await;
+    let analysis = only_workers(&world, pass).await;
     let stop = CancellationToken::new();
     let worker = worker(&redis.url(), "w", &[pass], &stop).await;
     let run = analysis.run(everything()).await.expect("accepted");
@@ -338,6 +502,5 @@ async fn a_task_that_is_lost_in_its_last_try_ends_its_run() {
     let run = world.ended(&mut events, run).await;
     assert_eq!((run.total, run.success, run.failed), (1, 0, 1));
     assert_eq!(pass.all_tries(), 0);
-    analysis.shutdown().await;
-    world.bus.shutdown().await;
+    end(&world, analysis).await;
 }

@@ -49,6 +49,39 @@ async fn a_run_that_was_cut_off_goes_on_and_ends_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_end_does_not_wait_for_a_pass_and_the_next_start_does_its_task_anew() {
+    let world = World::with(1).await;
+    let mut events = world.listen().await;
+    let hangs = told("a", |_, _| Does::Hang);
+    let analysis = world.start("one", &[hangs]).await;
+    let id = analysis.run(everything()).await.expect("accepted").id;
+    while hangs.all_tries() == 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    analysis.shutdown().await;
+    // A try that the program's end cut off is none of the pass's.
+    let query = TaskQuery {
+        run: Some(id),
+        limit: 10,
+        ..TaskQuery::default()
+    };
+    let tasks = world.store.read(move |reader| reader.tasks(&query)).await;
+    let tasks = tasks.expect("read").tasks;
+    let left: Vec<_> = tasks.iter().map(|task| (task.state, task.attempt)).collect();
+    assert_eq!(left, [(TaskState::Queued, 0)]);
+
+    let well = told("a", |_, _| Does::Well);
+    let analysis = world.start("two", &[well]).await;
+    let run = world.ended(&mut events, id).await;
+    assert_eq!((run.total, run.success, run.failed), (1, 1, 0));
+    assert_eq!(well.all_tries(), 1);
+    // What was given up ends after all, and changes nothing.
+    hangs.release();
+    analysis.shutdown().await;
+    assert_eq!(world.run(id).await, run);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_dies_in_its_last_try_leaves_a_dead_letter_and_not_a_run_that_never_ends() {
     let world = World::with(1).await;
     let mut events = world.listen().await;

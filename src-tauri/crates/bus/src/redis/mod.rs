@@ -38,7 +38,7 @@ use link::Link;
 use publisher::{Figures, Publisher};
 use queue::Queue;
 use readers::Readers;
-pub use work::{Answers, Done, Taker, Wanted, WorkQueue};
+pub use work::{Answers, Done, Taker, Takers, Wanted, WorkQueue};
 
 /// How long a shutdown waits for what is still to be written.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(2);
@@ -111,12 +111,7 @@ impl Redis {
         key: &StreamKey,
         all: Vec<Fields>,
     ) -> Result<Vec<Submitted>, (usize, BusError)> {
-        let mut submitted = Vec::with_capacity(all.len());
-        for fields in all {
-            let taken = self.submit(key, NewId::Auto, fields);
-            submitted.push(taken.map_err(|error| (submitted.len(), error))?);
-        }
-        Ok(submitted)
+        self.queue.submit_all(key, all)
     }
 
     pub(crate) fn range(&self, key: &StreamKey, range: Range) -> Reading<Page> {

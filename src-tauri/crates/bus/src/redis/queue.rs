@@ -52,28 +52,33 @@ pub(super) struct Job {
 impl Queue {
     /// Takes an entry in.
     pub(super) fn submit(&self, key: &StreamKey, id: NewId, fields: Fields) -> Result<Submitted, BusError> {
-        let (reply, submitted) = Submitted::new();
-        let job = Job {
-            key: key.clone(),
-            id,
-            fields,
-            reply,
-        };
+        let taken = self.lock().push(key, id, fields);
+        self.changed.notify_one();
+        taken
+    }
+
+    /// Takes several in, which are written together as far as a batch goes. Answers how many were taken where one is
+    /// refused.
+    pub(super) fn submit_all(
+        &self,
+        key: &StreamKey,
+        all: Vec<Fields>,
+    ) -> Result<Vec<Submitted>, (usize, BusError)> {
+        let mut submitted = Vec::with_capacity(all.len());
         let mut state = self.lock();
-        if state.is_closed {
-            return Err(BusError::Closed);
+        let mut refused = None;
+        for fields in all {
+            match state.push(key, NewId::Auto, fields) {
+                Ok(taken) => submitted.push(taken),
+                Err(error) => {
+                    refused = Some((submitted.len(), error));
+                    break;
+                }
+            }
         }
-        let bytes = state.bytes + job.size_bytes();
-        if state.entries >= WAITING_MAX || bytes > WAITING_BYTES_MAX {
-            let waiting = state.entries;
-            return Err(BusError::Full { waiting });
-        }
-        state.entries += 1;
-        state.bytes = bytes;
-        state.waiting.push_back(job);
         drop(state);
         self.changed.notify_one();
-        Ok(submitted)
+        refused.map_or(Ok(submitted), Err)
     }
 
     /// The next to be written together, all for one stream: at least one, and alone if it asks for its id. None when the
@@ -151,6 +156,29 @@ impl Queue {
 }
 
 impl State {
+    fn push(&mut self, key: &StreamKey, id: NewId, fields: Fields) -> Result<Submitted, BusError> {
+        let (reply, submitted) = Submitted::new();
+        let job = Job {
+            key: key.clone(),
+            id,
+            fields,
+            reply,
+        };
+        if self.is_closed {
+            return Err(BusError::Closed);
+        }
+        let bytes = self.bytes + job.size_bytes();
+        if self.entries >= WAITING_MAX || bytes > WAITING_BYTES_MAX {
+            return Err(BusError::Full {
+                waiting: self.entries,
+            });
+        }
+        self.entries += 1;
+        self.bytes = bytes;
+        self.waiting.push_back(job);
+        Ok(submitted)
+    }
+
     fn take(&mut self) -> Vec<Job> {
         let mut batch: Vec<Job> = Vec::new();
         let mut bytes = 0;

@@ -15,6 +15,7 @@ use super::fault::{Fault, checked};
 use super::pages::Appetite;
 use super::readers::Readers;
 use super::reply;
+use super::resp;
 use super::session::Session;
 use super::watch::{Look, Place, Verdict};
 use crate::live::Notice;
@@ -106,9 +107,9 @@ impl Reader {
         wait.add_command(xread);
         // Answered directly after the wait: it costs no way of its own.
         wait.cmd("XINFO").arg("STREAM").arg(self.key.as_str());
-        let mut replies = session.send(&wait).await?.into_iter();
-        let entries = reply::read(checked(replies.next().unwrap_or_default())?)?;
-        let reach = reply::reach_or_nothing(replies.next().unwrap_or_default())?;
+        let mut replies = session.send_for_bytes(&wait).await?.into_iter();
+        let entries = resp::read(&replies.next().unwrap_or_default())?;
+        let reach = reply::reach_or_nothing(resp::value(&replies.next().unwrap_or_default())?)?;
         if self.place.is_joined_by(&entries, &reach) {
             self.take(&entries);
             return Ok(());

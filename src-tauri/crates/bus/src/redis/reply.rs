@@ -46,14 +46,20 @@ pub(super) fn all_done(reply: Value) -> Result<(), Fault> {
         .try_for_each(|one| checked(one).map(drop))
 }
 
-/// Who owes something, of an XPENDING without a range.
-pub(super) fn owing(reply: Value) -> Result<Vec<String>, Fault> {
+/// Who owes how many entries, of an XPENDING without a range.
+pub(super) fn owing(reply: Value) -> Result<Vec<(String, usize)>, Fault> {
     match array(reply)?.into_iter().nth(3) {
         None => Err(strange("XPENDING")),
         Some(Value::Nil) => Ok(Vec::new()),
         Some(owing) => array(owing)?
             .into_iter()
-            .map(|one| Ok(text(array(one)?.first().ok_or_else(|| strange("XPENDING"))?)))
+            .map(|one| match &array(one)?[..] {
+                [owner, count] => {
+                    let count = text(count).parse().map_err(|_| strange("XPENDING"))?;
+                    Ok((text(owner), count))
+                }
+                _ => Err(strange("XPENDING")),
+            })
             .collect(),
     }
 }
@@ -245,8 +251,8 @@ mod tests {
             Value::Array(names.iter().map(one).collect())
         };
         let summary = |owing| Value::Array([vec![Value::Int(3)], ids.to_vec(), vec![owing]].concat());
-        let names = super::owing(summary(owing(&["a", "b"]))).expect("well formed");
-        assert_eq!(names, ["a", "b"]);
+        let found = super::owing(summary(owing(&["a", "b"]))).expect("well formed");
+        assert_eq!(found, [("a".to_owned(), 3), ("b".to_owned(), 3)]);
         assert_eq!(super::owing(summary(Value::Nil)), Ok(Vec::new()));
         let row = |id: &Value| Value::Array(vec![id.clone(), text("a"), Value::Int(7), Value::Int(1)]);
         let found = owed(Value::Array(ids.iter().map(row).collect())).expect("well formed");

@@ -126,6 +126,12 @@ impl<'a> Reader<'a> {
         })
     }
 
+    fn entries(&mut self) -> Result<Vec<Arc<Entry>>, Strange> {
+        let count = self.list()?.unwrap_or(0);
+        // Collected one by one: the list grows with what is there.
+        (0..count).map(|_| self.entry()).collect()
+    }
+
     fn entry(&mut self) -> Result<Arc<Entry>, Strange> {
         if self.list()? != Some(2) {
             return Err(Strange);
@@ -150,14 +156,29 @@ pub(super) fn value(reply: &[u8]) -> Result<Value, Fault> {
     Ok(reader.value(0)?)
 }
 
+/// The entries of an XREAD or XREADGROUP of one stream; none if there was nothing.
+pub(super) fn read(reply: &[u8]) -> Result<Vec<Arc<Entry>>, Fault> {
+    if reply.first() == Some(&b'-') {
+        super::fault::checked(value(reply)?)?;
+    }
+    let mut reader = Reader(reply);
+    match reader.list()? {
+        None => Ok(Vec::new()),
+        // Its name, and its entries.
+        Some(1) if reader.list()? == Some(2) => {
+            reader.text()?;
+            Ok(reader.entries()?)
+        }
+        Some(_) => Err(Strange.into()),
+    }
+}
+
 /// The entries of an XRANGE.
 pub(super) fn entries(reply: &[u8]) -> Result<Vec<Arc<Entry>>, Fault> {
     if reply.first() != Some(&b'*') {
         super::fault::checked(value(reply)?)?;
     }
-    let mut reader = Reader(reply);
-    let count = reader.list()?.unwrap_or(0);
-    Ok((0..count).map(|_| reader.entry()).collect::<Result<_, _>>()?)
+    Ok(Reader(reply).entries()?)
 }
 
 /// Begins a command of so many parts.
@@ -319,9 +340,11 @@ mod tests {
             if let Ok(Some(end)) = scan.end(&bytes) {
                 let _either = value(&bytes[..end]);
                 let _either = entries(&bytes[..end]);
+                let _either = read(&bytes[..end]);
             }
             let _either = value(&bytes);
             let _either = entries(&bytes);
+            let _either = read(&bytes);
         }
     }
 
@@ -340,6 +363,21 @@ mod tests {
         assert!(entries(b"*0\r\n").is_ok_and(|entries| entries.is_empty()));
         assert!(matches!(entries(b"-WRONGTYPE no\r\n"), Err(Fault::WrongType)));
         assert!(matches!(entries(b":1\r\n"), Err(Fault::Lost(_))));
+    }
+
+    #[test]
+    fn what_a_stream_gave_is_read_with_its_name_before_it() {
+        let reply = b"*1\r\n*2\r\n$1\r\ns\r\n*1\r\n*2\r\n$3\r\n5-1\r\n*2\r\n$1\r\na\r\n$1\r\nb\r\n";
+        let found = read(reply).expect("entries");
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].fields.get("a"), Some(&b"b"[..]));
+        for nothing in [&b"*-1\r\n"[..], b"$-1\r\n"] {
+            assert!(read(nothing).is_ok_and(|entries| entries.is_empty()));
+        }
+        assert!(matches!(read(b"-NOGROUP no\r\n"), Err(Fault::Refused(_))));
+        for strange in [&b":1\r\n"[..], b"*0\r\n", b"*2\r\n", b"*1\r\n*1\r\n$1\r\ns\r\n"] {
+            assert!(matches!(read(strange), Err(Fault::Lost(_))), "{strange:?}");
+        }
     }
 
     #[test]

@@ -90,9 +90,7 @@ impl Session {
 
     /// Sends commands in one go; the replies hold what Redis refused.
     pub(super) async fn send(&self, commands: &Pipeline) -> Result<Vec<Value>, Fault> {
-        let replies = self
-            .exchange(commands.get_packed_pipeline(), commands.len())
-            .await?;
+        let replies = self.send_for_bytes(commands).await?;
         replies.iter().map(|reply| resp::value(reply)).collect()
     }
 
@@ -100,6 +98,12 @@ impl Session {
     pub(super) async fn ask(&self, command: &Cmd) -> Result<Bytes, Fault> {
         let mut replies = self.exchange(command.get_packed_command(), 1).await?;
         Ok(replies.pop().unwrap_or_default())
+    }
+
+    /// Sends commands in one go; the replies are as they came.
+    pub(super) async fn send_for_bytes(&self, commands: &Pipeline) -> Result<Vec<Bytes>, Fault> {
+        self.exchange(commands.get_packed_pipeline(), commands.len())
+            .await
     }
 
     /// Sends commands that are packed already, in one go; the replies are as they came.

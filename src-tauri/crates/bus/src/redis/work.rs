@@ -13,6 +13,7 @@ use redis::{Pipeline, Value, cmd};
 use super::fault::{Fault, checked};
 use super::link::Link;
 use super::reply;
+use super::resp;
 use super::session::Session;
 use crate::{BusError, Entry, Fields, StreamId, StreamKey};
 
@@ -55,6 +56,19 @@ pub struct Taker {
     looked: Option<Instant>,
     /// Who was there at the last look.
     there: Vec<String>,
+    /// And who computed without taking.
+    apart: Vec<String>,
+    /// What it said of itself.
+    is_ready: bool,
+}
+
+/// Who takes from a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Takers {
+    /// All of them.
+    pub there: usize,
+    /// Those who take what comes; the others only stand by.
+    pub ready: usize,
 }
 
 /// What a taker is done with.
@@ -80,6 +94,8 @@ pub struct Answers {
 pub struct Wanted {
     /// Entries, at most.
     pub count: usize,
+    /// Whether it takes entries, now or as soon as it has room: then some are put into the queue for it.
+    pub is_ready: bool,
     /// How long to wait for the first.
     pub wait: Duration,
     /// What another taker has had for longer comes first, although the other says that it is there.
@@ -110,6 +126,8 @@ impl WorkQueue {
             joined: Instant::now(),
             looked: None,
             there: Vec::new(),
+            apart: Vec::new(),
+            is_ready: false,
         };
         taker
             .make_group()
@@ -118,26 +136,62 @@ impl WorkQueue {
         Ok(taker)
     }
 
-    /// How many take from it: who said so within `silent_max`.
+    /// Says that these compute by themselves, without taking from it (each a name, of which those who take think as of
+    /// one of their own), and counts who takes: who said so within `silent_max`.
     ///
     /// # Errors
     ///
     /// Redis is away, or refuses.
-    pub async fn takers(&self, silent_max: Duration) -> Result<usize, BusError> {
+    pub async fn look(&self, silent_max: Duration, apart: &[String]) -> Result<Takers, BusError> {
+        let fault = |fault: Fault| fault.into_error(&self.key);
         let now_ms = self.link.call(&self.key, &cmd("TIME")).await?;
-        let now_ms = reply::time_ms(now_ms).map_err(|fault| fault.into_error(&self.key))?;
-        let mut count = cmd("ZCOUNT");
+        let now_ms = reply::time_ms(now_ms).map_err(fault)?;
+        if !apart.is_empty() {
+            let mut say = cmd("ZADD");
+            say.arg(self.apart_key());
+            for name in apart {
+                say.arg(now_ms).arg(name);
+            }
+            self.link.call(&self.key, &say).await?;
+        }
         let since = now_ms.saturating_sub(silent_max.as_millis() as u64);
-        count.arg(self.there_key()).arg(since).arg("+inf");
-        let counted = self.link.call(&self.key, &count).await?;
-        let counted = reply::number(&counted).map_err(|fault| fault.into_error(&self.key))?;
-        Ok(usize::try_from(counted).unwrap_or(usize::MAX))
+        let count = async |key: String| {
+            let mut count = cmd("ZCOUNT");
+            count.arg(key).arg(since).arg("+inf");
+            let counted = reply::number(&self.link.call(&self.key, &count).await?).map_err(fault)?;
+            Ok::<_, BusError>(usize::try_from(counted).unwrap_or(usize::MAX))
+        };
+        Ok(Takers {
+            there: count(self.there_key()).await?,
+            ready: count(self.ready_key()).await?,
+        })
+    }
+
+    /// Forgets answers that were read: those before this one.
+    ///
+    /// # Errors
+    ///
+    /// Redis is away, or refuses.
+    pub async fn forget_answers(&self, answers: &StreamKey, before: StreamId) -> Result<(), BusError> {
+        let mut trim = cmd("XTRIM");
+        trim.arg(answers.as_str()).arg("MINID").arg(before.to_string());
+        self.link.call(answers, &trim).await.map(drop)
     }
 
     /// The sorted set of who is there, by when they last said so. Redis' own list of consumers does not tell before
     /// version 7.2: who waits for work is silent in it.
     fn there_key(&self) -> String {
         format!("{}:{}", self.key, self.group)
+    }
+
+    /// The same of those among them who take what comes.
+    fn ready_key(&self) -> String {
+        format!("{}:{}:ready", self.key, self.group)
+    }
+
+    /// The same of those who compute without taking.
+    fn apart_key(&self) -> String {
+        format!("{}:{}:apart", self.key, self.group)
     }
 }
 
@@ -166,13 +220,19 @@ impl Taker {
         &self.there
     }
 
-    /// For how long an entry has been in the queue that nobody has taken, by Redis' clock.
+    /// Who computes without taking, as of then.
+    pub fn apart(&self) -> &[String] {
+        &self.apart
+    }
+
+    /// For how long an entry has been in the queue that nobody has taken, by Redis' clock; [`Duration::MAX`] where
+    /// somebody has taken one who is not there any more, or this one has more than the entries in its hands.
     ///
     /// # Errors
     ///
     /// As [`exchange`](Self::exchange).
-    pub async fn longest_wait(&self) -> Result<Duration, BusError> {
-        let waited = self.try_longest_wait().await;
+    pub async fn longest_wait(&self, in_hand: usize) -> Result<Duration, BusError> {
+        let waited = self.try_longest_wait(in_hand).await;
         waited.map_err(|fault| fault.into_error(&self.queue.key))
     }
 
@@ -183,7 +243,9 @@ impl Taker {
     /// The connection is lost; the name is forgotten by whoever cleans up.
     pub async fn leave(self) -> Result<(), BusError> {
         let mut leave = Pipeline::new();
-        leave.cmd("ZREM").arg(self.queue.there_key()).arg(&self.name);
+        for key in [self.queue.there_key(), self.queue.ready_key()] {
+            leave.cmd("ZREM").arg(key).arg(&self.name);
+        }
         let group = leave.cmd("XGROUP").arg("DELCONSUMER");
         group
             .arg(self.queue.key.as_str())
@@ -206,12 +268,13 @@ impl Taker {
         };
         let look_every = said_every.min(wanted.idle_min);
         let mut lost = Vec::new();
-        if self.looked.is_none_or(|looked| looked.elapsed() >= look_every) {
+        let is_due = self.looked.is_none_or(|looked| looked.elapsed() >= look_every);
+        if is_due || wanted.is_ready != self.is_ready {
             let is_known = |id: &StreamId| in_hand.contains(id) || done.iter().any(|done| done.id == *id);
             lost = self.look(wanted, is_known).await?;
             self.looked = Some(Instant::now());
         }
-        let mut all = Pipeline::new();
+        let mut all = Batch::default();
         if !done.is_empty() {
             self.settle(&mut all, done, answers);
         }
@@ -219,59 +282,73 @@ impl Taker {
         if reads {
             self.read(&mut all, wanted);
         }
-        if all.is_empty() {
+        if all.count == 0 {
             return Ok(lost);
         }
-        let mut replies = self.session.send(&all).await?;
+        let mut replies = self.session.exchange(all.packed, all.count).await?;
         let read = if reads { replies.pop() } else { None };
         if !done.is_empty() {
-            reply::all_done(replies.pop().unwrap_or_default())?;
+            reply::all_done(resp::value(&replies.pop().unwrap_or_default())?)?;
         }
-        match read.map(checked) {
+        match read.map(|reply| resp::read(&reply)) {
             None => Ok(lost),
-            Some(Ok(reply)) => reply::read(reply),
             Some(Err(Fault::Refused(why))) if is_missing(&why) => {
                 // Somebody emptied Redis.
                 self.make_group().await?;
                 Ok(Vec::new())
             }
-            Some(Err(fault)) => Err(fault),
+            Some(read) => read,
         }
     }
 
-    fn settle(&self, all: &mut Pipeline, done: &[Done], answers: &Answers) {
-        let (key, group) = (self.queue.key.as_str(), &*self.queue.group);
-        all.cmd("MULTI");
+    fn settle(&self, all: &mut Batch, done: &[Done], answers: &Answers) {
+        let (key, group) = (self.queue.key.as_str().as_bytes(), self.queue.group.as_bytes());
+        let kept = answers.kept.to_string();
+        all.command(&[b"MULTI"], []);
         for answer in done.iter().filter_map(|done| done.answer.as_ref()) {
-            let add = all.cmd("XADD").arg(answers.key.as_str());
-            add.arg("MAXLEN").arg("~").arg(answers.kept).arg("*");
-            for (name, value) in answer.iter() {
-                add.arg(name).arg(value);
-            }
+            let add: [&[u8]; 6] = [
+                b"XADD",
+                answers.key.as_str().as_bytes(),
+                b"MAXLEN",
+                b"~",
+                kept.as_bytes(),
+                b"*",
+            ];
+            all.command(&add, answer.iter().flat_map(|(name, value)| [name, value]));
         }
         let ids: Vec<String> = done.iter().map(|done| done.id.to_string()).collect();
-        all.cmd("XACK").arg(key).arg(group).arg(&ids);
-        all.cmd("XDEL").arg(key).arg(&ids);
-        all.cmd("EXEC");
+        let ids = || ids.iter().map(String::as_bytes);
+        all.command(&[b"XACK", key, group], ids());
+        all.command(&[b"XDEL", key], ids());
+        all.command(&[b"EXEC"], []);
     }
 
-    fn read(&self, all: &mut Pipeline, wanted: Wanted) {
-        let (key, group) = (self.queue.key.as_str(), &*self.queue.group);
-        let read = all.cmd("XREADGROUP");
-        read.arg("GROUP").arg(group).arg(&self.name);
-        read.arg("COUNT").arg(wanted.count);
+    fn read(&self, all: &mut Batch, wanted: Wanted) {
+        let (key, group) = (self.queue.key.as_str().as_bytes(), self.queue.group.as_bytes());
+        let count = wanted.count.to_string();
         // Nought would be for ever.
-        if !wanted.wait.is_zero() {
-            read.arg("BLOCK").arg(wanted.wait.as_millis().max(1) as u64);
-        }
-        read.arg("STREAMS").arg(key).arg(">");
+        let wait = (!wanted.wait.is_zero()).then(|| wanted.wait.as_millis().max(1).to_string());
+        let block = wait.iter().flat_map(|wait| [&b"BLOCK"[..], wait.as_bytes()]);
+        let streams: [&[u8]; 3] = [b"STREAMS", key, b">"];
+        all.command(
+            &[
+                b"XREADGROUP",
+                b"GROUP",
+                group,
+                self.name.as_bytes(),
+                b"COUNT",
+                count.as_bytes(),
+            ],
+            block.chain(streams),
+        );
     }
 
-    async fn try_longest_wait(&self) -> Result<Duration, Fault> {
+    async fn try_longest_wait(&self, in_hand: usize) -> Result<Duration, Fault> {
         let (key, group) = (self.queue.key.as_str(), &*self.queue.group);
         let mut ask = Pipeline::new();
         ask.cmd("TIME");
         ask.cmd("XINFO").arg("GROUPS").arg(key);
+        ask.cmd("XPENDING").arg(key).arg(group);
         let mut replies = self.session.send(&ask).await?.into_iter();
         let now_ms = reply::time_ms(checked(replies.next().unwrap_or_default())?)?;
         let last = match checked(replies.next().unwrap_or_default()) {
@@ -282,6 +359,14 @@ impl Taker {
         let Some(last) = last else {
             return Ok(Duration::ZERO);
         };
+        let owing = reply::owing(checked(replies.next().unwrap_or_default())?)?;
+        let is_left_alone = |(owner, count): &(String, usize)| match *owner == self.name {
+            true => *count > in_hand,
+            false => !self.there.contains(owner),
+        };
+        if owing.iter().any(is_left_alone) {
+            return Ok(Duration::MAX);
+        }
         let mut next = cmd("XRANGE");
         next.arg(key).arg(format!("({last}")).arg("+").arg("COUNT").arg(1);
         let next = reply::entries(self.session.call(&next).await?)?;
@@ -296,18 +381,29 @@ impl Taker {
         is_known: impl Fn(&StreamId) -> bool,
     ) -> Result<Vec<Arc<Entry>>, Fault> {
         let now_ms = reply::time_ms(self.session.call(&cmd("TIME")).await?)?;
-        let there = self.queue.there_key();
+        let (there, ready) = (self.queue.there_key(), self.queue.ready_key());
+        let apart = self.queue.apart_key();
         let before = |time: Duration| now_ms.saturating_sub(time.as_millis() as u64);
         let mut say = Pipeline::new();
         say.cmd("ZADD").arg(&there).arg(now_ms).arg(&self.name);
+        match wanted.is_ready {
+            true => say.cmd("ZADD").arg(&ready).arg(now_ms).arg(&self.name),
+            false => say.cmd("ZREM").arg(&ready).arg(&self.name),
+        };
         let long_ago = before(FORGOTTEN_AFTER);
-        say.cmd("ZREMRANGEBYSCORE").arg(&there).arg("-inf").arg(long_ago);
+        for key in [&there, &ready, &apart] {
+            say.cmd("ZREMRANGEBYSCORE").arg(key).arg("-inf").arg(long_ago);
+        }
         let silent_max = SILENT_MAX.min(wanted.idle_min);
         let since = before(silent_max);
-        say.cmd("ZRANGEBYSCORE").arg(&there).arg(since).arg("+inf");
+        for key in [&there, &apart] {
+            say.cmd("ZRANGEBYSCORE").arg(key).arg(since).arg("+inf");
+        }
         let said = self.session.send(&say).await?;
         let mut said = said.into_iter().map(checked).collect::<Result<Vec<_>, _>>()?;
+        self.apart = reply::texts(said.pop().unwrap_or_default())?;
         self.there = reply::texts(said.pop().unwrap_or_default())?;
+        self.is_ready = wanted.is_ready;
         if wanted.count == 0 {
             return Ok(Vec::new());
         }
@@ -330,7 +426,7 @@ impl Taker {
         let (key, group) = (self.queue.key.as_str(), &*self.queue.group);
         let mut owing = cmd("XPENDING");
         owing.arg(key).arg(group);
-        for owner in reply::owing(self.session.call(&owing).await?)? {
+        for (owner, _) in reply::owing(self.session.call(&owing).await?)? {
             let idle_min = match owner == self.name {
                 true => Duration::ZERO,
                 false if self.there.contains(&owner) => continue,
@@ -388,6 +484,24 @@ impl Taker {
             Err(Fault::Refused(why)) if why.starts_with("BUSYGROUP") => Ok(()),
             Ok(_) => Err(Fault::Lost("its reply to XGROUP is not understood".to_owned())),
             Err(fault) => Err(fault),
+        }
+    }
+}
+
+/// Commands, packed: answers have many kilobytes, and are copied once.
+#[derive(Default)]
+struct Batch {
+    packed: Vec<u8>,
+    count: usize,
+}
+
+impl Batch {
+    fn command<'a>(&mut self, head: &[&'a [u8]], rest: impl IntoIterator<Item = &'a [u8], IntoIter: Clone>) {
+        let rest = rest.into_iter();
+        self.count += 1;
+        resp::command(&mut self.packed, head.len() + rest.clone().count());
+        for part in head.iter().copied().chain(rest) {
+            resp::argument(&mut self.packed, part);
         }
     }
 }

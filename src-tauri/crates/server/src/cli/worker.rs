@@ -44,7 +44,11 @@ impl Worker {
         if let Some(at_once) = self.at_once {
             settings.at_once = usize::from(at_once);
         }
-        let runtime = tokio::runtime::Runtime::new().context("start the threads of the worker")?;
+        // One thread to talk with Redis: what is computed has threads of its own, which each of these would interrupt.
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("start the thread of the worker")?;
         let answered = runtime.block_on(serve(&config, settings))?;
         eprintln!("{answered} tasks done");
         Ok(ExitCode::SUCCESS)

@@ -1,7 +1,7 @@
 //! The file of messages: what the user has, and what is cut from it.
 
 /// Each entry takes the file from version `index` to `index + 1`.
-pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6];
+pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6, V7];
 
 /// The last version that held what analysis makes of messages too.
 pub(super) const WITH_ANALYSIS: usize = 5;
@@ -274,4 +274,10 @@ CREATE TABLE conversations_gone (id INTEGER PRIMARY KEY);
 CREATE TRIGGER conversations_go AFTER DELETE ON conversations BEGIN
     INSERT OR IGNORE INTO conversations_gone (id) VALUES (old.id);
 END;
+";
+
+const V7: &str = "
+-- Somebody became the user, or is not any more: all that they wrote in the chat changed. The newest change of each.
+ALTER TABLE changes ADD COLUMN contact_id INTEGER;
+CREATE UNIQUE INDEX changes_by_contact ON changes (chat_id, contact_id) WHERE contact_id IS NOT NULL;
 ";

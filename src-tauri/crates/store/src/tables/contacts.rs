@@ -131,6 +131,7 @@ impl Write<'_> {
     }
 
     /// All messages of the chats in which a contact wrote are others now: some are the user's own, or are not any more.
+    /// So are the chats: who takes part, and who wrote last.
     fn note_chats_of(&mut self, id: ContactId) -> Result<(), StoreError> {
         let mut query = self.conn.prepare_cached(
             "SELECT DISTINCT m.chat_id FROM identities i JOIN chat_members m ON m.identity_id = i.id
@@ -140,8 +141,7 @@ impl Write<'_> {
             .query_map([id.0], |row| row.get(0))?
             .collect::<Result<_, _>>()?;
         for chat in chats {
-            let rev = self.tally.newest();
-            self.tally.all_changed(ChatId(chat), rev);
+            self.tally.write_change_of(self.conn, ChatId(chat), id)?;
         }
         Ok(())
     }

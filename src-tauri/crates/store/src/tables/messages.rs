@@ -21,6 +21,19 @@ const MESSAGE: &str = "SELECT m.id, m.chat_id, m.identity_id, m.from_me, m.conte
 const PERSON: &str = "SELECT c.id, c.name, c.is_me FROM identities i JOIN contacts c ON c.id = i.contact_id
     WHERE i.id = ?1";
 
+/// Of the chat ?1, messages up to the revision ?2 that changed after it and up to ?3; at most ?5 after the id ?4.
+const CHANGED: &str = "JOIN changes h ON h.message_id = m.id
+    WHERE h.chat_id = ?1 AND h.rev > ?2 AND h.rev <= ?3 AND m.id <= ?2 AND m.id > ?4 ORDER BY m.id LIMIT ?5";
+
+/// As [`CHANGED`], where somebody became the user in between, or is not any more: with all that they wrote.
+const CHANGED_OR_REWRITTEN: &str = "WHERE m.chat_id = ?1 AND m.id <= ?2 AND m.id > ?4 AND (
+        m.id IN (SELECT message_id FROM changes WHERE chat_id = ?1 AND rev > ?2 AND rev <= ?3)
+        OR m.identity_id IN (
+            SELECT i.id FROM changes h JOIN identities i ON i.contact_id = h.contact_id
+            WHERE h.chat_id = ?1 AND h.contact_id IS NOT NULL AND h.rev > ?2 AND h.rev <= ?3
+        )
+    ) ORDER BY m.id LIMIT ?5";
+
 /// Where a page of messages lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Anchor {
@@ -138,11 +151,12 @@ impl Reader {
         let mut messages = Vec::new();
         if after < since.0 {
             // Older messages that changed: their ids are all below those of the new ones.
-            messages = self.select(
-                "JOIN changes h ON h.message_id = m.id
-                 WHERE h.chat_id = ?1 AND h.rev > ?2 AND h.rev <= ?3 AND m.id <= ?2 AND m.id > ?4 ORDER BY m.id LIMIT ?5",
-                &[chat.0, since.0, up_to.0, after, limit as i64],
-            )?;
+            let older = if self.is_rewritten(chat, since, up_to)? {
+                CHANGED_OR_REWRITTEN
+            } else {
+                CHANGED
+            };
+            messages = self.select(older, &[chat.0, since.0, up_to.0, after, limit as i64])?;
         }
         if messages.len() < limit {
             let rest = (limit - messages.len()) as i64;
@@ -153,6 +167,14 @@ impl Reader {
             messages.append(&mut new);
         }
         Ok(messages)
+    }
+
+    /// Whether all that somebody wrote in the chat changed in between.
+    fn is_rewritten(&self, chat: ChatId, since: Rev, up_to: Rev) -> Result<bool, StoreError> {
+        let mut query = self.conn.prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM changes WHERE chat_id = ?1 AND contact_id IS NOT NULL AND rev > ?2 AND rev <= ?3)",
+        )?;
+        Ok(query.query_row([chat.0, since.0, up_to.0], |row| row.get(0))?)
     }
 
     /// A page of at most `limit` messages; none if there is no such chat, or the anchor is not in it.
@@ -315,28 +337,73 @@ impl Reader {
     }
 
     pub(crate) fn select(&self, condition: &str, values: &[i64]) -> Result<Vec<Message>, StoreError> {
-        self.select_about(0, condition, values)
+        let mut messages = Vec::new();
+        self.gather(condition, values, &mut messages)?;
+        Ok(messages)
     }
 
-    /// As [`Reader::select`], where it is known how many there are about.
-    pub(crate) fn select_about(
+    /// As [`Reader::select`], into whatever takes them.
+    pub(crate) fn gather(
         &self,
-        count: usize,
         condition: &str,
         values: &[i64],
-    ) -> Result<Vec<Message>, StoreError> {
+        into: &mut impl Gather,
+    ) -> Result<(), StoreError> {
         let mut query = self.conn.prepare_cached(&format!("{MESSAGE} {condition}"))?;
         let mut people = People {
             find: self.conn.prepare_cached(PERSON)?,
             known: HashMap::new(),
         };
-        let mut messages = Vec::with_capacity(count);
         // People are looked up while this is open: on the same snapshot.
         let mut rows = query.query(rusqlite::params_from_iter(values))?;
         while let Some(row) = rows.next()? {
-            messages.push(message(row, &mut people)?);
+            into.take(found(row, &mut people)?);
         }
-        Ok(messages)
+        Ok(())
+    }
+}
+
+/// A message as a query finds it: its text and its sender's name lie where they lie, and are copied by whoever keeps
+/// them. Its fields are those of [`Message`].
+#[derive(Debug)]
+#[expect(missing_docs, reason = "those of Message, which tells what they are")]
+pub struct FoundMessage<'r> {
+    pub id: MessageId,
+    pub chat_id: ChatId,
+    pub sender_id: Option<ContactId>,
+    pub sender: Option<&'r Arc<str>>,
+    pub is_from_me: bool,
+    pub content: &'r str,
+    pub timestamp: Timestamp,
+    pub kind: Kind,
+    pub reply_to: Option<MessageId>,
+    pub edited_at: Option<Timestamp>,
+    pub reactions: Vec<Reaction>,
+    pub attachments: Vec<Attachment>,
+}
+
+/// What keeps messages that are found.
+pub trait Gather {
+    /// Keeps one more.
+    fn take(&mut self, message: FoundMessage<'_>);
+}
+
+impl Gather for Vec<Message> {
+    fn take(&mut self, message: FoundMessage<'_>) {
+        self.push(Message {
+            id: message.id,
+            chat_id: message.chat_id,
+            sender_id: message.sender_id,
+            sender: message.sender.cloned(),
+            is_from_me: message.is_from_me,
+            content: message.content.to_owned(),
+            timestamp: message.timestamp,
+            kind: message.kind,
+            reply_to: message.reply_to,
+            edited_at: message.edited_at,
+            reactions: message.reactions,
+            attachments: message.attachments,
+        });
     }
 }
 
@@ -374,25 +441,25 @@ impl People<'_> {
     }
 }
 
-fn message(row: &Row<'_>, people: &mut People<'_>) -> rusqlite::Result<Message> {
-    let extra = match row.get_ref(9)? {
+fn found<'r>(row: &'r Row<'_>, people: &'r mut People<'_>) -> rusqlite::Result<FoundMessage<'r>> {
+    let (reactions, attachments) = match row.get_ref(9)? {
         ValueRef::Text(json) => serde_json::from_slice(json).unwrap_or_default(),
         _ => Extra::default(),
     };
     let person = people.of(row.get(2)?)?;
-    Ok(Message {
+    Ok(FoundMessage {
         id: MessageId(row.get(0)?),
         chat_id: ChatId(row.get(1)?),
         sender_id: person.map(|person| person.id),
-        sender: person.map(|person| person.name.clone()),
+        sender: person.map(|person| &person.name),
         is_from_me: row.get(3)? || person.is_some_and(|person| person.is_me),
-        content: row.get(4)?,
+        content: row.get_ref(4)?.as_str()?,
         timestamp: time(row.get(5)?).unwrap_or_default(),
         kind: kind(row.get(6)?),
         reply_to: row.get::<_, Option<i64>>(7)?.map(MessageId),
         edited_at: time(row.get(8)?),
-        reactions: extra.0,
-        attachments: extra.1,
+        reactions,
+        attachments,
     })
 }
 

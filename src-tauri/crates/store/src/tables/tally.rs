@@ -3,7 +3,7 @@
 //! A thousand messages to one chat are one UPDATE of its counters. The same transaction stores both, so that
 //! counters and messages can never disagree.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chatstats_model::{ChatId, ContactId, Rev, Timestamp};
 use rusqlite::{Connection, params};
@@ -37,6 +37,8 @@ struct Sums {
     members: HashMap<(ChatId, IdentityId), i64>,
     /// What is to be cut into conversations; in the order of chats, so that ids are handed out alike each time.
     cuts: BTreeMap<ChatId, Touched>,
+    /// Where all that somebody wrote changed.
+    rewritten: BTreeSet<ChatId>,
 }
 
 impl Sums {
@@ -45,6 +47,7 @@ impl Sums {
         self.contacts.clear();
         self.members.clear();
         self.cuts.clear();
+        self.rewritten.clear();
     }
 
     fn absorb(&mut self, other: &mut Sums) {
@@ -56,6 +59,7 @@ impl Sums {
         for (chat, touched) in std::mem::take(&mut other.cuts) {
             self.cuts.entry(chat).or_default().absorb(touched);
         }
+        self.rewritten.append(&mut other.rewritten);
     }
 }
 
@@ -201,11 +205,6 @@ impl Tally {
         self.publish(chat, rev, true);
     }
 
-    /// All messages of the chat changed, as when somebody in it becomes the user.
-    pub(crate) fn all_changed(&mut self, chat: ChatId, rev: i64) {
-        self.job.cuts.entry(chat).or_default().all_changed(rev);
-    }
-
     /// The chat is to be cut into conversations as a whole.
     pub(crate) fn cut_anew(&mut self, chat: ChatId) {
         self.job.cuts.entry(chat).or_default().anew = true;
@@ -329,6 +328,25 @@ impl Tally {
         Ok(rev)
     }
 
+    /// Writes down that all that somebody wrote in a chat changed: it is the user's own now, or is not any more.
+    pub(crate) fn write_change_of(
+        &mut self,
+        conn: &Connection,
+        chat: ChatId,
+        contact: ContactId,
+    ) -> Result<(), rusqlite::Error> {
+        let rev = self.next_rev();
+        conn.prepare_cached("DELETE FROM changes WHERE chat_id = ?1 AND contact_id = ?2")?
+            .execute(params![chat.0, contact.0])?;
+        conn.prepare_cached("INSERT INTO changes (rev, chat_id, contact_id) VALUES (?1, ?2, ?3)")?
+            .execute(params![rev, chat.0, contact.0])?;
+        self.wrote(rev);
+        self.chat_changed(chat);
+        self.job.cuts.entry(chat).or_default().all_changed(rev);
+        self.job.rewritten.insert(chat);
+        Ok(())
+    }
+
     /// The transaction is committed: hands over what it changed and starts afresh.
     pub(crate) fn take_commit(&mut self, lane: Lane) -> Commit {
         let sums = std::mem::take(&mut self.group);
@@ -337,6 +355,7 @@ impl Tally {
             seals: cut.seals,
             earliest_open: cut.open_us.and_then(Timestamp::from_micros),
             messages: std::mem::take(&mut self.published),
+            rewritten: sums.rewritten.into_iter().collect(),
             chats: sums.chats.into_keys().collect(),
             contacts: sums.contacts.into_keys().collect(),
             rev: Rev(self.newest),

@@ -233,7 +233,7 @@ impl WriteAnalysis<'_> {
         self.finish_tasks(&ended, now)
     }
 
-    /// Puts tasks back that no worker has begun: their try does not count.
+    /// Puts tasks back that no worker has begun, or that the program's end cut off: their try does not count.
     pub fn put_back_tasks(&mut self, tasks: &[Claimed]) -> Result<(), StoreError> {
         let mut put_back = self.conn.prepare_cached(
             "UPDATE tasks SET state = 0, attempt = attempt - 1, owner = NULL, lease_us = NULL

@@ -1,8 +1,9 @@
 //! What a task works on, read in one go.
 
-use chatstats_model::{ChatId, ConversationId, Message};
+use chatstats_model::{ConversationId, Message};
 use rusqlite::{OptionalExtension, params};
 
+use super::messages::Gather;
 use super::results::PassVersion;
 use crate::{Reader, StoreError};
 
@@ -12,11 +13,11 @@ pub const ANALYSED_MESSAGES_MAX: usize = 50_000;
 
 /// A conversation as passes see it, at one moment.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ConversationWork {
+pub struct ConversationWork<M = Vec<Message>> {
     /// Changes with the messages: results carry it.
     pub fingerprint: i64,
     /// Its messages, by time, then id; the first [`ANALYSED_MESSAGES_MAX`].
-    pub messages: Vec<Message>,
+    pub messages: M,
     /// Whether more than two people can write in the chat.
     pub is_group: bool,
     /// Current results, by pass: of just these messages, by just these versions.
@@ -30,6 +31,16 @@ impl Reader {
         id: ConversationId,
         passes: &[PassVersion],
     ) -> Result<Option<ConversationWork>, StoreError> {
+        self.conversation_work_in(id, passes, Vec::with_capacity)
+    }
+
+    /// As [`Reader::conversation_work`], its messages in what `keep` makes for so many of them.
+    pub fn conversation_work_in<M: Gather>(
+        &self,
+        id: ConversationId,
+        passes: &[PassVersion],
+        keep: impl FnOnce(usize) -> M,
+    ) -> Result<Option<ConversationWork<M>>, StoreError> {
         self.consistent(|reader| {
             let mut query = reader.conn.prepare_cached(
                 "SELECT chat_id, first_us, last_us, message_count, fingerprint,
@@ -42,27 +53,19 @@ impl Reader {
             let Some((chat, first_us, last_us, count, fingerprint, is_group, place)) = found else {
                 return Ok(None);
             };
+            let mut messages = keep(usize::try_from(count).unwrap_or(0).min(ANALYSED_MESSAGES_MAX));
+            reader.gather(
+                "WHERE m.chat_id = ?1 AND m.sent_us BETWEEN ?2 AND ?3 ORDER BY m.sent_us, m.id LIMIT ?4",
+                &[chat, first_us, last_us, ANALYSED_MESSAGES_MAX as i64],
+                &mut messages,
+            )?;
             Ok(Some(ConversationWork {
                 fingerprint,
-                messages: reader.messages_between(ChatId(chat), first_us, last_us, count)?,
+                messages,
                 is_group,
                 known: reader.known_results(place, fingerprint, passes)?,
             }))
         })
-    }
-
-    fn messages_between(
-        &self,
-        chat: ChatId,
-        first_us: i64,
-        last_us: i64,
-        count: i64,
-    ) -> Result<Vec<Message>, StoreError> {
-        self.select_about(
-            usize::try_from(count).unwrap_or(0).min(ANALYSED_MESSAGES_MAX),
-            "WHERE m.chat_id = ?1 AND m.sent_us BETWEEN ?2 AND ?3 ORDER BY m.sent_us, m.id LIMIT ?4",
-            &[chat.0, first_us, last_us, ANALYSED_MESSAGES_MAX as i64],
-        )
     }
 
     fn known_results(

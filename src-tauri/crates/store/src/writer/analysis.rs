@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chatstats_fold::Turn;
 use rusqlite::Connection;
 
-use super::{Book, Lane, Messages, Shared};
+use super::{Book, Elsewhere, Lane, Messages, Shared};
 use crate::{Reader, StoreError};
 
 /// A write to the file of analysis in progress, which reads messages and conversations as they stand when it looks at
@@ -64,6 +64,11 @@ impl Book for Analyses {
             messages: &self.messages,
             messages_before: self.messages.live(),
         }
+    }
+
+    fn elsewhere(&self) -> Option<Elsewhere> {
+        let messages = Arc::clone(&self.messages);
+        Some(Box::new(move || messages.since_live()))
     }
 
     fn mark(&mut self) {}

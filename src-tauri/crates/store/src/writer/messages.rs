@@ -7,7 +7,7 @@ use chatstats_fold::Turn;
 use chatstats_model::{ChatId, ContactId, Rev, Timestamp};
 use rusqlite::Connection;
 
-use super::{Book, Lane, Shared};
+use super::{Book, Elsewhere, Lane, Shared};
 use crate::tables::index::INDEX_BATCH;
 use crate::tables::tally::{Mark, Tally};
 use crate::{Reader, StoreError};
@@ -36,6 +36,9 @@ impl CommitListener for Vec<Arc<dyn CommitListener>> {
 pub struct Commit {
     /// New and changed messages, one entry for each write and chat, in order.
     pub messages: Vec<Published>,
+    /// Chats in which all that somebody wrote changed, because they became the user or are not any more: any number of
+    /// messages, which are in no entry of `messages`.
+    pub rewritten: Vec<ChatId>,
     /// Chats whose fields changed.
     pub chats: Vec<ChatId>,
     /// Contacts whose fields changed.
@@ -110,6 +113,10 @@ impl Book for Messages {
             tally: &mut self.tally,
             queue,
         }
+    }
+
+    fn elsewhere(&self) -> Option<Elsewhere> {
+        None
     }
 
     fn mark(&mut self) -> Mark {

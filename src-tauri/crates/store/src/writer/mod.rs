@@ -34,6 +34,9 @@ const BACKLOG_AFTER: Duration = Duration::from_millis(20);
 /// So long after a live write another is expected: a bulk write would be in its way.
 const MORE_EXPECTED: Duration = Duration::from_millis(2);
 
+/// How long a live write of another file needs the processors, on its way to those who follow: a bulk write would take one.
+const ON_ITS_WAY: Duration = Duration::from_millis(3);
+
 /// How long a bulk write waits for that at most: somebody counts on it as well.
 const HELD_MAX: Duration = Duration::from_millis(10);
 
@@ -67,6 +70,9 @@ pub(crate) trait Book: Sized + Send + 'static {
     /// So much of it before anything else.
     const BACKLOG_MAX: usize;
 
+    /// What tells how long ago a live write came to the file that people wait for more; none if it is this one.
+    fn elsewhere(&self) -> Option<Elsewhere>;
+
     /// What the next job is given.
     fn write<'w>(&'w mut self, conn: &'w Connection, queue: &'w Shared<Self>) -> Self::Write<'w>;
 
@@ -93,6 +99,8 @@ pub(crate) trait Book: Sized + Send + 'static {
 }
 
 type Work<B> = Box<dyn for<'w> FnOnce(&mut <B as Book>::Write<'w>) -> Result<Reply, StoreError> + Send>;
+/// Tells how long ago a live write came to another file; none has since the start.
+pub(crate) type Elsewhere = Box<dyn Fn() -> Option<Duration> + Send + Sync>;
 type Reply = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 type Refusal = Box<dyn FnOnce(StoreError) + Send>;
 
@@ -112,9 +120,14 @@ struct Queues<B: Book> {
 }
 
 impl<B: Book> Queues<B> {
-    /// How long the next bulk write is to be held back: more live ones are expected, and it has not waited long.
-    fn held(&self) -> Option<Duration> {
-        let expected = MORE_EXPECTED.checked_sub(self.live_at?.elapsed())?;
+    /// How long the next bulk write is to be held back: more live ones are expected, or one of another file is on its way,
+    /// and it has not waited long.
+    fn held(&self, elsewhere: Option<Duration>) -> Option<Duration> {
+        let here = self
+            .live_at
+            .and_then(|at| MORE_EXPECTED.checked_sub(at.elapsed()));
+        let elsewhere = elsewhere.and_then(|since| ON_ITS_WAY.checked_sub(since));
+        let expected = here.max(elsewhere)?;
         let patient = HELD_MAX.checked_sub(self.bulk.front()?.since.elapsed())?;
         Some(expected.min(patient)).filter(|_| !self.closed)
     }
@@ -126,6 +139,12 @@ pub(crate) struct Shared<B: Book> {
     arrived: Condvar,
     /// Live writes that have come since the start.
     live: AtomicU64,
+    /// Of the file that people wait for more, how long ago the last live write came.
+    elsewhere: Option<Elsewhere>,
+    started: Instant,
+    /// When the last of them came, in nanoseconds after the start; 0 while none has. For those who look often, and must
+    /// not hold the lock: whoever has it may have to wait for a processor.
+    live_at_ns: AtomicU64,
     /// What is left to do of what was committed.
     backlog: AtomicUsize,
 }
@@ -141,6 +160,9 @@ impl<B: Book> Shared<B> {
             }),
             arrived: Condvar::new(),
             live: AtomicU64::new(0),
+            elsewhere: book.elsewhere(),
+            started: Instant::now(),
+            live_at_ns: AtomicU64::new(0),
             backlog: AtomicUsize::new(book.backlog()),
         }
     }
@@ -152,6 +174,12 @@ impl<B: Book> Shared<B> {
     /// Whether a live write waits.
     fn is_waited_for(&self) -> bool {
         !self.lock().live.is_empty()
+    }
+
+    fn since_live(&self) -> Option<Duration> {
+        let at_ns = self.live_at_ns.load(Ordering::Relaxed);
+        let at = (at_ns > 0).then(|| Duration::from_nanos(at_ns))?;
+        Some(self.started.elapsed().saturating_sub(at))
     }
 
     /// How many live writes have come.
@@ -243,6 +271,10 @@ impl<B: Book> Writer<B> {
                 queues.live.push_back(job);
                 self.shared.live.fetch_add(1, Ordering::Relaxed);
                 queues.live_at = Some(since);
+                let ns = since.duration_since(self.shared.started).as_nanos();
+                self.shared
+                    .live_at_ns
+                    .store(u64::try_from(ns).unwrap_or(u64::MAX).max(1), Ordering::Relaxed);
             }
             Lane::Bulk => queues.bulk.push_back(job),
         }
@@ -253,8 +285,7 @@ impl<B: Book> Writer<B> {
 
     /// How long ago the last live write came; none has since the start.
     pub(crate) fn since_live(&self) -> Option<Duration> {
-        let live_at = self.shared.lock().live_at;
-        live_at.map(|at| at.elapsed())
+        self.shared.since_live()
     }
 
     /// Whether something is left to do of what was committed.
@@ -452,7 +483,7 @@ fn next_step<B: Book>(shared: &Shared<B>, live_was_last: bool, backlog: usize) -
         if is_others_turn && backlog >= B::BACKLOG_BATCH {
             return Step::WorkOff;
         }
-        let held = queues.held();
+        let held = queues.held(shared.elsewhere.as_ref().and_then(|since| since()));
         if is_others_turn
             && held.is_none()
             && let Some(job) = queues.bulk.pop_front()
@@ -483,5 +514,44 @@ fn next_step<B: Book>(shared: &Shared<B>, live_was_last: bool, backlog: usize) -
                 .wait(queues)
                 .unwrap_or_else(PoisonError::into_inner)
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Queues of the file of analysis, with a bulk write that has waited so long.
+    fn waiting(for_so_long: Duration) -> Queues<Analyses> {
+        let job = Job {
+            since: Instant::now()
+                .checked_sub(for_so_long)
+                .expect("the clock began before"),
+            work: Box::new(|_| Ok(Box::new(|_| {}))),
+            refuse: Box::new(|_| {}),
+            _room: None,
+        };
+        Queues {
+            live: VecDeque::new(),
+            bulk: [job].into(),
+            live_at: None,
+            closed: false,
+        }
+    }
+
+    #[test]
+    fn a_bulk_write_is_held_while_a_message_is_on_its_way_elsewhere_and_not_for_long() {
+        let ms = Duration::from_millis;
+        let held = |waited, elsewhere| waiting(waited).held(elsewhere).is_some();
+        assert!(held(ms(0), Some(ms(1))));
+        assert!(!held(ms(0), None), "none has come since the start");
+        assert!(!held(ms(0), Some(ON_ITS_WAY + ms(1))), "it has arrived");
+        assert!(
+            !held(HELD_MAX + ms(1), Some(ms(0))),
+            "somebody waits for this one too"
+        );
+        let mut closing = waiting(ms(0));
+        closing.closed = true;
+        assert_eq!(closing.held(Some(ms(0))), None);
     }
 }

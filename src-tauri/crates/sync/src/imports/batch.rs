@@ -16,11 +16,17 @@ pub(super) struct Target<'t> {
 }
 
 impl Target<'_> {
-    /// Notes the progress; an error when the import is to stop.
-    pub(super) fn progress(&self, done: u64) -> Result<(), SinkError> {
+    /// Asked at each record: an error when the import is to stop.
+    pub(super) fn go_on(&self) -> Result<(), SinkError> {
         if self.running.should_stop() {
             return Err(Box::new(Stop::Stopped));
         }
+        Ok(())
+    }
+
+    /// Notes the progress; an error when the import is to stop.
+    pub(super) fn progress(&self, done: u64) -> Result<(), SinkError> {
+        self.go_on()?;
         let done = self.bytes_before + done;
         self.running.update(|progress| progress.bytes_done = done);
         Ok(())

@@ -199,6 +199,7 @@ impl Sink for Committer<'_> {
     }
 
     fn message(&mut self, mut record: Record) -> Result<(), SinkError> {
+        self.target.go_on()?;
         let place = self.place.unwrap_or(0);
         if let Some(sender) = &mut record.sender {
             self.hints
@@ -225,6 +226,7 @@ impl Sink for Committer<'_> {
     }
 
     fn left_out(&mut self, left_out: LeftOut) -> Result<(), SinkError> {
+        self.target.go_on()?;
         if !self.is_new() {
             return Ok(());
         }
@@ -315,4 +317,46 @@ fn store(write: &mut Write<'_>, source: &str, batch: &Batch) -> Result<Stored, S
     }
     counts.records = counts.messages + counts.system + counts.duplicates + counts.left_out;
     Ok(Stored { counts, chats })
+}
+
+#[cfg(test)]
+mod tests {
+    use chatstats_model::Timestamp;
+    use chatstats_store::Store;
+
+    use super::super::queue::Running;
+    use super::*;
+
+    /// Between two records, however much of the file is read by then: a file of one line is read in one go.
+    #[test]
+    fn an_import_stops_at_the_next_record() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path()).expect("a store");
+        let running = Running::new(ImportId(1));
+        let target = Target {
+            store: &store,
+            running: &running,
+            source: "test",
+            bytes_before: 0,
+        };
+        let (mut receipt, checkpoint) = (ImportReceipt::default(), ImportCheckpoint::default());
+        let mut sink = Committer::new(target, ImportId(1), Hints::default(), &mut receipt, checkpoint);
+        let record = || Record {
+            key: None,
+            sender: None,
+            is_from_me: false,
+            content: "text".to_owned(),
+            timestamp: Timestamp::default(),
+            kind: Kind::Text,
+            reply_to: None,
+            edited_at: None,
+            reactions: Vec::new(),
+            attachments: Vec::new(),
+        };
+        sink.chat(ChatHead::default()).expect("goes on");
+        sink.message(record()).expect("goes on");
+        running.cancel();
+        let stopped = sink.message(record()).map_err(Stop::from_sink);
+        assert!(matches!(stopped, Err(Stop::Stopped)), "{stopped:?}");
+    }
 }

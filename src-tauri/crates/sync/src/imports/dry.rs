@@ -139,6 +139,7 @@ impl Sink for Dry<'_> {
     }
 
     fn message(&mut self, record: Record) -> Result<(), SinkError> {
+        self.target.go_on()?;
         if self.chat.is_none() {
             self.open_chat(&record).map_err(Box::new)?;
         }
@@ -166,6 +167,7 @@ impl Sink for Dry<'_> {
     }
 
     fn left_out(&mut self, left_out: LeftOut) -> Result<(), SinkError> {
+        self.target.go_on()?;
         self.count(|counts| {
             counts.records += 1;
             counts.left_out += 1;

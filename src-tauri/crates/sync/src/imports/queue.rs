@@ -79,7 +79,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    fn new(id: ImportId) -> Self {
+    pub(super) fn new(id: ImportId) -> Self {
         let (stop, cancelled) = (AtomicBool::new(false), AtomicBool::new(false));
         Running {
             id,
@@ -100,7 +100,7 @@ impl Running {
         self.cancelled.load(Ordering::Relaxed)
     }
 
-    fn cancel(&self) {
+    pub(super) fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);
         self.stop.store(true, Ordering::Relaxed);
     }

@@ -79,6 +79,7 @@ impl Sink for Sampler<'_> {
     }
 
     fn message(&mut self, record: Record) -> Result<(), SinkError> {
+        self.target.go_on()?;
         let sender = record.sender.as_ref().map(|s| s.key.clone());
         if let Some(sender) = &sender
             && self.found.senders.len() < SENDERS_MAX
@@ -116,6 +117,7 @@ impl Sink for Sampler<'_> {
     }
 
     fn left_out(&mut self, _: LeftOut) -> Result<(), SinkError> {
+        self.target.go_on()?;
         Ok(())
     }
 

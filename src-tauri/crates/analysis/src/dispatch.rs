@@ -277,13 +277,18 @@ impl Dispatcher {
         tell(&self.inner, &settled).await
     }
 
-    /// Takes back what workers that are gone had.
+    /// Takes back what workers that are gone had. Those of the pools are there, however long they take: where others have
+    /// the processors, or the machine slept, a lease runs out all the same.
     async fn take_back(&mut self) -> Result<(), StoreError> {
-        let now = self.inner.settings.now();
+        let (now, owner) = (self.inner.settings.now(), self.inner.settings.owner.clone());
+        let until = later(now, self.inner.settings.lease);
         let settled = self
             .inner
             .store
-            .write_analysis(Lane::Bulk, 0, move |write| write.take_back_tasks(now))
+            .write_analysis(Lane::Bulk, 0, move |write| {
+                write.renew_leases_of(&owner, until, now)?;
+                write.take_back_tasks(now)
+            })
             .await?;
         tell(&self.inner, &settled).await
     }

@@ -25,6 +25,7 @@ mod settings;
 mod steps;
 mod switches;
 mod voice;
+mod watch;
 
 pub use analysis::{Analysis, AnalysisError};
 pub use live::Arrivals;

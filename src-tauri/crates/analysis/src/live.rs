@@ -4,7 +4,7 @@
 //! sealed.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use chatstats_model::{ChatId, ConversationId, Timestamp};
@@ -17,6 +17,7 @@ use crate::analysis::Inner;
 use crate::execute::{Outcome, Work, execute, in_order};
 use crate::plan::Plan;
 use crate::scheduling;
+use crate::watch::{Thread, Watch};
 
 /// How long a chat must be quiet: whoever writes three lines in a row is looked at once.
 const QUIET: Duration = Duration::from_secs(1);
@@ -29,6 +30,9 @@ const WAITING_MAX: usize = 10_000;
 
 /// Messages of an open conversation that is looked at. A longer one is a program's, and every look reads it whole.
 const MESSAGES_MAX: i64 = 5_000;
+
+/// How often a look that takes long is watched.
+const WATCH_EVERY: Duration = Duration::from_secs(1);
 
 /// Chats that have something new. A cheap handle: listens to commits, and never blocks.
 #[derive(Clone, Default)]
@@ -246,30 +250,36 @@ async fn compute(
         is_group: found.is_group,
         known: found.known,
     };
-    let (zone, (reply, answer)) = (inner.settings.zone.clone(), oneshot::channel());
+    let (zone, (reply, mut answer)) = (inner.settings.zone.clone(), oneshot::channel());
+    let thread = Arc::new(OnceLock::new());
     // Holds nothing of the program: one that hangs keeps no database open.
-    let started = std::thread::Builder::new()
-        .name("analyse-live".into())
-        .spawn(move || {
+    let started = std::thread::Builder::new().name("analyse-live".into()).spawn({
+        let thread = thread.clone();
+        move || {
             scheduling::go_last();
+            thread.get_or_init(Thread::this);
             drop(reply.send(execute(&work, &plan, &zone, || ())));
-        });
+        }
+    });
     if let Err(error) = started {
         tracing::warn!(%error, "an open conversation could not be looked at");
         return Some(Outcome::default());
     }
-    let longest = inner.settings.pass_time_max;
-    match tokio::time::timeout(longest, answer).await {
-        Ok(outcome) => Some(outcome.unwrap_or_default()),
-        Err(_) => {
-            tracing::error!(
-                conversation.id = %conversation,
-                "a live pass did not end within {} s; open conversations are not looked at until the next start",
-                longest.as_secs_f64()
-            );
-            None
+    let (longest, began) = (inner.settings.pass_time_max, std::time::Instant::now());
+    let (mut watch, mut took) = (Watch::default(), Duration::ZERO);
+    while took <= longest {
+        if let Ok(outcome) = tokio::time::timeout(longest.min(WATCH_EVERY), &mut answer).await {
+            return Some(outcome.unwrap_or_default());
         }
+        // One that has not even begun hangs in nothing.
+        took = thread.get().map_or(took, |thread| watch.look(thread, began));
     }
+    tracing::error!(
+        conversation.id = %conversation,
+        "a live pass did not end within {} s; open conversations are not looked at until the next start",
+        longest.as_secs_f64()
+    );
+    None
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::endings::Teller;
 use crate::scheduling::{Home, go_last};
+use crate::watch::{Thread, Watch};
 
 /// Threads that hang at a time, at most: each may use a processor for ever. Beyond that none is replaced until one ends.
 const HANGING_MAX: usize = 8;
@@ -65,11 +66,16 @@ pub(crate) struct Pool {
 struct Worker {
     thread: JoinHandle<()>,
     slot: Arc<Slot>,
+    watch: Watch,
 }
 
 /// What a worker has in hand.
 #[derive(Default)]
-struct Slot(Mutex<InHand>);
+struct Slot {
+    in_hand: Mutex<InHand>,
+    /// Its thread, once it runs.
+    thread: OnceLock<Thread>,
+}
 
 #[derive(Default)]
 struct InHand {
@@ -171,14 +177,19 @@ impl Pool {
         tasks.into()
     }
 
-    /// Gives up workers that have had a task for longer than `longest`, and returns these tasks. Others take their places,
-    /// as far as may be, and what they had not begun.
+    /// Gives up workers that have been at a task for longer than `longest`, without the time in which others had the
+    /// processors, and returns these tasks. Others take their places, as far as may be, and what they had not begun. To be
+    /// called once a second or so.
     pub(crate) fn give_up(&mut self, longest: Duration) -> Vec<Claimed> {
         let mut lost = Vec::new();
         let mut index = 0;
         while index < self.threads.len() {
-            let slot = &self.threads[index].slot;
-            let Some(task) = self.shared.give_up(slot, |since| since.elapsed() > longest) else {
+            let Worker { slot, watch, .. } = &mut self.threads[index];
+            let long = |since: Instant| match slot.thread.get() {
+                Some(thread) => watch.look(thread, since) > longest,
+                None => false,
+            };
+            let Some(task) = self.shared.give_up(slot, long) else {
                 index += 1;
                 continue;
             };
@@ -227,7 +238,8 @@ impl Pool {
             .name("analyse".into())
             .spawn(move || work(&shared, &own, number))?;
         self.started += 1;
-        self.threads.push(Worker { thread, slot });
+        let watch = Watch::default();
+        self.threads.push(Worker { thread, slot, watch });
         Ok(())
     }
 }
@@ -322,12 +334,13 @@ impl Shared {
 
 impl Slot {
     fn lock(&self) -> MutexGuard<'_, InHand> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.in_hand.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 fn work(shared: &Shared, slot: &Slot, number: usize) {
     go_last();
+    slot.thread.get_or_init(Thread::this);
     let mut home = Home::of(number, shared.workers);
     let mut job = (shared.jobs)();
     while let Some(mut tasks) = shared.next() {

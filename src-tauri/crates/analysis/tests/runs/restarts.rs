@@ -1,5 +1,7 @@
 //! What a start takes up from the one before.
 
+use std::time::Duration;
+
 use chatstats_model::{RunState, TaskState, Timestamp};
 use chatstats_store::{ATTEMPTS_MAX, Finished, Lane, NewRun, NewTask, TaskLane, TaskQuery};
 
@@ -228,5 +230,30 @@ async fn a_task_whose_lease_runs_out_is_taken_back_and_not_before() {
         "{seen:?}"
     );
     assert!(world.now() >= until, "taken back while the lease ran");
+    analysis.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_worker_here_has_stays_with_it_however_long_it_takes() {
+    let world = World::with(3).await;
+    let mut events = world.listen().await;
+    let pass = told("a", |text, _| match text {
+        "first of 0" => Does::Hang,
+        _ => Does::Well,
+    });
+    let short = Duration::from_millis(20);
+    let analysis = world
+        .start_with("here", &[pass], |settings| settings.lease = short)
+        .await;
+    let run = analysis.run(everything()).await.expect("accepted");
+    while pass.tries("first of 0") == 0 {
+        tokio::time::sleep(short).await;
+    }
+    // As on a machine that sleeps meanwhile, or whose processors others have.
+    tokio::time::sleep(short * 50).await;
+    pass.release();
+    let run = world.ended(&mut events, run.id).await;
+    assert_eq!((run.success, run.failed), (3, 0));
+    assert_eq!(pass.all_tries(), 3, "none was taken back");
     analysis.shutdown().await;
 }

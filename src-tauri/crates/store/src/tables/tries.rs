@@ -189,6 +189,20 @@ impl WriteAnalysis<'_> {
         Ok((taken, settled))
     }
 
+    /// Renews the leases of one owner that ran out: it is there, and sees itself to what its workers have.
+    pub fn renew_leases_of(
+        &mut self,
+        owner: &str,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut renew = self.conn.prepare_cached(
+            "UPDATE tasks SET lease_us = ?2 WHERE state = 1 AND owner = ?1 AND lease_us <= ?3",
+        )?;
+        renew.execute(params![owner, until.as_micros(), now.as_micros()])?;
+        Ok(())
+    }
+
     /// Takes tasks back whose lease ran out: to be tried again, or dead if that was their last try.
     pub fn take_back_tasks(&mut self, now: Timestamp) -> Result<Vec<Settled>, StoreError> {
         self.take_back("lease_us <= ?1", params![now.as_micros()], now)

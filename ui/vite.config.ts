@@ -11,6 +11,8 @@ export default defineConfig({
   test: {
     environment: 'happy-dom',
     include: ['src/**/*.test.ts'],
+    // Much longer than anything takes on a machine that stalls.
+    testTimeout: 60_000,
   },
 });
 

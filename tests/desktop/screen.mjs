@@ -14,7 +14,7 @@ const run = promisify(execFile);
 export const PATIENCE_MS = 30_000;
 
 /** How long a window may take to react before it is asked again. */
-const SOON_MS = 2_000;
+const SOON_MS = 5_000;
 
 const REPORT = fileURLToPath(new URL('./report/', import.meta.url));
 
@@ -44,6 +44,8 @@ export async function openScreen() {
     GSETTINGS_BACKEND: 'memory',
   };
   const manager = spawn('openbox', ['--sm-disable'], { env, stdio: 'ignore' });
+  // A window that is there before it is taken over late, and loses what it is asked meanwhile.
+  await until('the window manager is there', () => run('xdotool', ['get_num_desktops'], { env }));
 
   return {
     env,
@@ -54,7 +56,8 @@ export async function openScreen() {
     shot: (name) => run('import', ['-window', 'root', join(REPORT, `${name}.png`)], { env }),
     async stop() {
       for (const process of [manager, bus, xvfb]) await end(process);
-      await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+      // A program that is about to end may still write.
+      await rm(folder, { recursive: true, force: true, maxRetries: 20 });
     },
   };
 }

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { headless, home, program } from './program.mjs';
-import { end, exitOf, firstLine, openScreen, until } from './screen.mjs';
+import { end, exitOf, firstLine, openScreen, soon, until } from './screen.mjs';
 import { drive } from './webdriver.mjs';
 
 let screen;
@@ -125,7 +125,10 @@ async function failsWithDialog(name, env, args) {
   await screen.xdotool('windowfocus', '--sync', dialog.split('\n')[0]);
   await screen.shot(name);
   assert.equal(child.exitCode, null, 'the program waits until the dialog is closed');
-  await screen.xdotool('key', 'Escape');
+  await until('the dialog is closed', async () => {
+    await screen.xdotool('key', 'Escape');
+    return soon(() => child.exitCode !== null || child.signalCode !== null);
+  });
   assert.equal(await exitOf(child), 1);
   return said();
 }

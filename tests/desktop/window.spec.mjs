@@ -61,7 +61,12 @@ test('a second start brings a minimised window back to the front', async () => {
 test('a file picked in the dialog of the menu is imported', async () => {
   const file = join(env.HOME, 'WhatsApp Chat with Grace.txt');
   await writeFile(file, chat('Grace', 'Picked in the dialog'));
+  const before = await window.url();
   await until('the dialog takes the path', () => pick(file));
+  await until('the page shows the import', async () => {
+    const url = await window.url();
+    return url !== before && /\/imports\/\d+$/.test(url);
+  });
   await openChat('Grace', 'Picked in the dialog');
   await screen.shot('picked');
 });
@@ -90,8 +95,11 @@ test('a link to elsewhere opens in the browser and not in the window', async () 
  */
 async function pick(file) {
   const find = () => screen.xdotool('search', '--onlyvisible', '--name', '^Import chat exports$').catch(() => '');
-  await screen.xdotool('key', 'ctrl+o');
-  const dialog = await until('the dialog opens', find);
+  // The window may not have the focus yet.
+  const dialog = await until('the dialog opens', async () => {
+    await screen.xdotool('key', 'ctrl+o');
+    return (await soon(async () => (await find()) !== '')) && find();
+  });
   await screen.xdotool('windowfocus', '--sync', dialog.split('\n')[0]);
   await screen.xdotool('type', '--delay', '40', file);
   await screen.shot('file-dialog');

@@ -1,7 +1,7 @@
 // The program goes away under an open page and comes back: the page heals itself, and has missed nothing.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { atEnd, bubble, launch, open } from './harness/browser.mjs';
+import { atEnd, bubble, launch, open, shownTexts } from './harness/browser.mjs';
 import { history, Program } from './harness/program.mjs';
 
 let program, browser, page;
@@ -37,7 +37,7 @@ test('the page heals without a reload and shows what came meanwhile, once and in
   await bubble(page, 'missed 40').waitFor();
   await page.getByText('Connection lost.').waitFor({ state: 'detached' });
   await atEnd(page);
-  const texts = await page.locator('[data-message] .text').allInnerTexts();
+  const texts = await shownTexts(page);
   const tail = ['history 500', 'before', ...missed];
   assert.deepEqual(texts, [...tail].slice(-texts.length));
   assert.equal(await page.evaluate(() => globalThis.samePage), true);

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { atRest, launch, open, violations, visit } from './harness/browser.mjs';
 import { history, Program } from './harness/program.mjs';
+import { until } from './harness/until.mjs';
 
 let program, browser, context, page;
 
@@ -50,9 +51,11 @@ async function move(name, enabled) {
 
 /** Starts a run over what is lacking and gives its row once it has ended. */
 async function ran() {
-  let run = await program.api('/api/analysis/runs', { kind: 'global' });
-  while (!run.finished_at) run = await program.api(`/api/analysis/runs/${run.id}`);
-  return run;
+  const { id } = await program.api('/api/analysis/runs', { kind: 'global' });
+  return until('the run has ended', async () => {
+    const run = await program.api(`/api/analysis/runs/${id}`);
+    return run.finished_at && run;
+  });
 }
 
 test('a pass that is switched off stays so over a reload and a restart', async () => {
@@ -69,7 +72,9 @@ test('a pass that is switched off stays so over a reload and a restart', async (
 });
 
 test('a run leaves it out, and once it is on again another fills it', async () => {
+  const { conversations: earlier } = await pass('sentiment');
   await program.post('Porto', history(20));
+  await until('the clock has sealed it', async () => (await pass('sentiment')).conversations > earlier);
   const without = await ran();
   assert.ok(!without.passes.includes('sentiment'), without.passes.join());
   const before = await pass('sentiment');

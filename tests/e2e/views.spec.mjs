@@ -1,7 +1,7 @@
 // Every view, light and dark, wide and narrow: nothing that axe objects to, nothing that sticks out, all by keyboard.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { atEnd, bubble, launch, open, violations, visit } from './harness/browser.mjs';
+import { atEnd, atRest, bubble, launch, open, violations, visit } from './harness/browser.mjs';
 import { history, Program } from './harness/program.mjs';
 
 let program, browser, chat, job;
@@ -64,9 +64,7 @@ describe('with chats', () => {
           await visit(page, program, path);
           await landmark(page).first().waitFor();
           // Colours are judged as they are at rest.
-          await page.evaluate(() =>
-            Promise.all(document.getAnimations().map((one) => one.finished.catch(() => {}))),
-          );
+          await atRest(page);
           assert.deepEqual(await violations(page), [], path);
           const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
           assert.ok(over <= 0, `${path} sticks out by ${over} px`);
@@ -94,6 +92,7 @@ describe('with chats', () => {
     await page.getByRole('link', { name: /Lisbon/ }).waitFor();
     await page.keyboard.press('Control+k');
     await page.getByRole('combobox', { name: 'What to do' }).waitFor();
+    await atRest(page);
     assert.deepEqual(await violations(page), []);
     await page.keyboard.type('lisb');
     await page.keyboard.press('Enter');

@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { PATIENCE_MS } from './until.mjs';
 
 // The page's own development dependencies hold the browser driver: one lockfile for all that runs on Node.
 const require = createRequire(new URL('../../../ui/package.json', import.meta.url));
@@ -23,7 +24,7 @@ export function launch() {
 /** A window of the program's pages, signed in. What a page logs as an error is collected in `context.problems`. */
 export async function open(browser, program, { width = 1280, height = 800, colorScheme = 'light' } = {}) {
   const context = await browser.newContext({ viewport: { width, height }, colorScheme });
-  context.setDefaultTimeout(20_000);
+  context.setDefaultTimeout(PATIENCE_MS);
   context.problems = [];
   context.on('weberror', (error) => context.problems.push(error.error().message));
   context.on('console', (message) => {
@@ -73,6 +74,13 @@ export function bubble(page, text) {
   return page.locator('[data-message]').filter({ has: page.getByText(text, { exact: true }) });
 }
 
+/** The texts of the messages that are drawn, in order. */
+export async function shownTexts(page) {
+  // Not the inner texts: a row that is not measured yet is hidden, and has none.
+  const texts = await page.locator('[data-message] .text').allTextContents();
+  return texts.map((text) => text.trim());
+}
+
 /** Waits until the message list shows its end. */
 export async function atEnd(page) {
   await page.waitForFunction(() => {
@@ -85,24 +93,26 @@ export async function atEnd(page) {
 export async function wheel(page, by) {
   const { width } = page.viewportSize();
   await page.mouse.move(width - 200, 400);
-  const rested = page.evaluate(() => {
-    const [RESTING_FRAMES, MAX_FRAMES] = [6, 300];
+  // It looks before the wheel turns: the turn may be over before a page that stalls looks again.
+  await page.evaluate((mostMs) => {
+    const RESTING_FRAMES = 6;
     const list = document.querySelector('section[aria-label="Messages"]');
     const start = list.scrollTop;
-    return new Promise((resolve) => {
-      let [last, still, frames] = [start, 0, 0];
+    const end = performance.now() + mostMs;
+    globalThis.followed = new Promise((resolve) => {
+      let [last, still] = [start, 0];
       const look = () => {
         still = list.scrollTop === last && last !== start ? still + 1 : 0;
         last = list.scrollTop;
-        frames += 1;
-        if (still < RESTING_FRAMES && frames < MAX_FRAMES) requestAnimationFrame(look);
+        if (still < RESTING_FRAMES && performance.now() < end) requestAnimationFrame(look);
         else resolve(last !== start);
       };
       look();
     });
-  });
+  }, PATIENCE_MS);
   await page.mouse.wheel(0, by);
-  if (!(await rested)) throw new Error(`the list did not follow the wheel by ${by}`);
+  const followed = await page.evaluate(() => globalThis.followed);
+  if (!followed) throw new Error(`the list did not follow the wheel by ${by}`);
 }
 
 /** Turns the wheel over the messages until something comes into being. */

@@ -13,10 +13,12 @@ const ANSWER = {
 export class Model {
   /** How long an answer takes. */
   waitMs = 0;
-  /** What an answer waits for besides. */
-  wait = Promise.resolve();
   /** Conversations that hold this are too long for it, whatever their length. */
   refused = '';
+  /** Answers that may be given. */
+  #left = Infinity;
+  /** What goes on once another may be. */
+  #held = [];
   #server = createServer((request, response) => void this.#answer(request, response));
 
   static async start() {
@@ -38,6 +40,20 @@ export class Model {
     ].join('\n');
   }
 
+  /** Gives so many answers from now on, and holds back what is asked for beyond them. */
+  allow(answers) {
+    this.#left = answers;
+    while (this.#left > 0 && this.#held.length > 0) {
+      this.#left -= 1;
+      this.#held.shift()();
+    }
+  }
+
+  async #turn() {
+    if (this.#left > 0) this.#left -= 1;
+    else await new Promise((go) => this.#held.push(go));
+  }
+
   stop() {
     this.#server.close();
     this.#server.closeAllConnections();
@@ -47,7 +63,7 @@ export class Model {
     let body = '';
     for await (const part of request) body += part;
     await new Promise((done) => setTimeout(done, this.waitMs));
-    await this.wait;
+    await this.#turn();
     response.setHeader('content-type', 'application/json');
     if (this.refused && body.includes(this.refused)) {
       response.writeHead(413).end('{"error":{"message":"too much"}}');

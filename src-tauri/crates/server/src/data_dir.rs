@@ -45,13 +45,17 @@ impl DataDir {
     ///
     /// [`StartError::DataDirLocked`] if another process holds it.
     pub fn hold(path: &Path) -> Result<Self, StartError> {
+        Self::hold_within(path, LOCK_PATIENCE)
+    }
+
+    fn hold_within(path: &Path, patience: Duration) -> Result<Self, StartError> {
         make_private(path)?;
         let lock_path = path.join(LOCK_FILE);
         let lock = private()
             .truncate(false)
             .open(&lock_path)
             .map_err(StartError::io(&lock_path))?;
-        match lock_within(&lock, LOCK_PATIENCE) {
+        match lock_within(&lock, patience) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let pid = read_running(path).map(|running| running.pid);
@@ -201,8 +205,10 @@ mod tests {
                     find_running(dir);
                 }
             });
+            // Without the patience they would: a machine that stalls needs more of it.
+            let patience = Duration::from_secs(30);
             for _ in 0..200 {
-                drop(DataDir::hold(dir).expect("held"));
+                drop(DataDir::hold_within(dir, patience).expect("held"));
             }
             drop(looking);
         });

@@ -443,7 +443,7 @@ fn a_write_of_analysis_that_fails_leaves_nothing_behind() {
 }
 
 /// How long a test waits for what must come at once.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(4);
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
 
 #[derive(Default)]
 struct Heard(Mutex<Vec<Vec<(Rev, Rev)>>>);

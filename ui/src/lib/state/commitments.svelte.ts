@@ -31,6 +31,8 @@ class Commitments {
   #close: (() => void) | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #changes = 0;
+  /** Decisions that are shown, and that the program may not know yet. */
+  #deciding = 0;
   readonly #turns = new Turns();
 
   /** Follows what is found for as long as a view shows it; the answer ends it. */
@@ -78,7 +80,7 @@ class Commitments {
       commitmentPages(pagesMax, { mine: false }),
     ]);
     // What was decided meanwhile may not be in it: it is read again.
-    if (changes !== this.#changes) return this.#soon();
+    if (changes !== this.#changes || this.#deciding > 0) return this.#soon();
     this.byKey = new Map([...mine.found, ...theirs.found].map((one) => [commitmentKey(one), one]));
     this.hasMore = { mine: mine.hasMore, theirs: theirs.hasMore };
     this.loaded = true;
@@ -87,6 +89,7 @@ class Commitments {
   /** Says how one stands: at once in the view, and undone if it cannot be kept. */
   async decide(one: ListedCommitment, decision: Decision): Promise<boolean> {
     this.#set({ ...one, status: decision ?? 'open' });
+    this.#deciding += 1;
     try {
       this.#set(await decide(one, decision));
       return true;
@@ -95,6 +98,8 @@ class Commitments {
       connection.noticed(error);
       toasts.fail(error);
       return false;
+    } finally {
+      this.#deciding -= 1;
     }
   }
 

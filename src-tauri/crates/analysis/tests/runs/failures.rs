@@ -152,7 +152,7 @@ async fn a_pass_that_hangs_is_given_up_and_its_worker_replaced() {
     });
     let analysis = world
         .start_with("one", &[pass], |settings| {
-            settings.pass_time_max = Duration::from_millis(300)
+            settings.pass_time_max = Duration::from_secs(3)
         })
         .await;
     let run = analysis.run(everything()).await.expect("accepted");
@@ -162,7 +162,10 @@ async fn a_pass_that_hangs_is_given_up_and_its_worker_replaced() {
         (20, 0),
         "both workers hung, and both were replaced"
     );
-    assert_eq!((pass.tries("first of 3"), pass.tries("first of 4")), (2, 2));
+    for text in ["first of 3", "first of 4"] {
+        // More, where the machine stalled in the middle of one.
+        assert!(pass.tries(text) >= 2, "{text}");
+    }
     // What was given up ends after all: it counts for nothing.
     pass.release();
     analysis.shutdown().await;

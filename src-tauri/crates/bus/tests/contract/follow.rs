@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 
 use bytes::Bytes;
-use chatstats_bus::{Bus, Fields, Filter, Item, NewId, Start, StreamId, Trim};
+use chatstats_bus::{Fields, Filter, Item, NewId, Start, StreamId, Trim};
 
 use super::{
     Engine, KEEP_ALL, add_at, expect_gap, expect_numbers, fill, id, key, next, next_number, number, numbered,
@@ -67,34 +67,50 @@ pub(crate) async fn after_an_id_the_rest_is_told_and_then_what_comes<E: Engine>(
 pub(crate) async fn nothing_falls_between_the_log_and_what_comes<E: Engine>() {
     let engine = E::start().await;
     let bus = engine.open(KEEP_ALL).await;
-    let follower = |bus: Bus, start: Start| async move {
-        let mut tail = bus.follow(&key(), Filter::All, start).await.expect("followed");
-        let first = next_number(&mut tail).await;
-        expect_numbers(&mut tail, first + 1..MANY).await;
-        first
+    // Each is told of the one that is published when all have joined, however late they did.
+    let (has_joined, mut joining) = tokio::sync::mpsc::unbounded_channel();
+    let follower = |start: Start| {
+        let (bus, has_joined) = (bus.clone(), has_joined.clone());
+        tokio::spawn(async move {
+            let mut tail = bus.follow(&key(), Filter::All, start).await.expect("followed");
+            has_joined.send(()).expect("awaited");
+            let first = next_number(&mut tail).await;
+            expect_numbers(&mut tail, first + 1..MANY + 1).await;
+            first
+        })
     };
+    let (go_on, goes_on) = tokio::sync::oneshot::channel();
     let publisher = tokio::spawn({
         let bus = bus.clone();
         async move {
-            for first in (0..MANY).step_by(50) {
+            let half = MANY / 2;
+            for first in (0..half).step_by(50) {
+                fill(&bus, first..first + 50).await;
+            }
+            goes_on.await.expect("some have joined");
+            for first in (half..MANY).step_by(50) {
                 fill(&bus, first..first + 50).await;
             }
         }
     });
+    let mut go_on = Some(go_on);
     let mut followers = Vec::new();
     while !publisher.is_finished() && followers.len() < 60 {
         let newest = bus.info(&key()).await.expect("read").newest;
-        let from_the_first = tokio::spawn(follower(bus.clone(), Start::After(StreamId::ZERO)));
-        followers.push((from_the_first, true));
-        if bus.len(&key()).await.expect("read") + 500 < MANY {
-            followers.push((tokio::spawn(follower(bus.clone(), Start::Now)), false));
-            followers.push((tokio::spawn(follower(bus.clone(), Start::Resume(newest))), false));
+        followers.push((follower(Start::After(StreamId::ZERO)), true));
+        followers.push((follower(Start::Now), false));
+        followers.push((follower(Start::Resume(newest)), false));
+        if let Some(go_on) = go_on.take() {
+            go_on.send(()).expect("the publisher waits");
         }
         // Some join while others catch up: as many as fit between two publishes.
         tokio::task::yield_now().await;
     }
     publisher.await.expect("published");
-    assert!(followers.len() > 2, "they were to join while it goes on");
+    for _ in &followers {
+        soon(joining.recv()).await.expect("joined");
+    }
+    fill(&bus, MANY..MANY + 1).await;
     for (follower, from_the_first) in followers {
         let first = soon(follower).await.expect("told everything");
         assert!(!from_the_first || first == 0, "began with {first}");

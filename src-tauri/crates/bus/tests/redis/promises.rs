@@ -1,8 +1,10 @@
 //! The contract of both engines, on the servers.
 
-use chatstats_bus::{Bus, RedisSettings, Settings};
+use std::time::Duration;
 
-use crate::contract::{Engine, fill, key};
+use chatstats_bus::{Bus, BusError, RedisSettings, Settings};
+
+use crate::contract::{Engine, fill, key, soon};
 use crate::servers::{Kind, Server, Setup};
 
 /// A bus on a server.
@@ -10,12 +12,38 @@ pub(crate) async fn open(server: &Server, kept: u64) -> Bus {
     open_at(&server.url(), kept).await
 }
 
-/// A bus at an address.
+/// A bus at an address where somebody answers.
 pub(crate) async fn open_at(url: &str, kept: u64) -> Bus {
+    let bus = open_away(url, kept).await;
+    // It is open although the first connection takes long, as on a machine that stalls.
+    soon(async {
+        while bus.status().problem.is_some() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+    bus
+}
+
+/// A bus at an address where nobody may answer, or nobody is let in.
+pub(crate) async fn open_away(url: &str, kept: u64) -> Bus {
     let url = url.to_owned();
     Bus::open(Settings::Redis(RedisSettings { url, kept }))
         .await
         .expect("an address")
+}
+
+/// Asks until there is a connection again: a question waits only a moment for one that was just lost.
+pub(crate) async fn once_back<T>(mut ask: impl AsyncFnMut() -> Result<T, BusError>) -> T {
+    soon(async {
+        loop {
+            match ask().await {
+                Err(BusError::Away(_)) => tokio::time::sleep(Duration::from_millis(10)).await,
+                answer => return answer.expect("an answer"),
+            }
+        }
+    })
+    .await
 }
 
 macro_rules! on {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chatstats_bus::{Bus, BusError, Fields, Filter, Item, NewId, Start, StreamId, StreamKey};
 
 use crate::contract::soon;
-use crate::promises::{open, open_at};
+use crate::promises::{once_back, open, open_at, open_away};
 use crate::servers::{Certificates, Kind, Server, Setup};
 
 const KEPT: u64 = 100_000;
@@ -13,7 +13,7 @@ const KEPT: u64 = 100_000;
 /// Writes, reads and follows.
 async fn works(bus: &Bus) {
     let key = StreamKey::new("ways").expect("a name");
-    let mut tail = bus.follow(&key, Filter::All, Start::Now).await.expect("followed");
+    let mut tail = once_back(async || bus.follow(&key, Filter::All, Start::Now).await).await;
     let fields = Fields::new([("a", "b")]).expect("small");
     let id = soon(bus.add(&key, NewId::Auto, fields.clone()).expect("room"))
         .await
@@ -62,7 +62,7 @@ async fn tls_works_with_an_authority_that_is_named_and_not_with_one_that_nobody_
     works(&bus).await;
 
     let unknown = format!("rediss://:secret@127.0.0.1:{}", server.port());
-    let bus = open_at(&unknown, KEPT).await;
+    let bus = open_away(&unknown, KEPT).await;
     let key = StreamKey::events();
     let read = bus.len(&key).await.err();
     assert!(

@@ -4,7 +4,7 @@ use chatstats_llm::Settings;
 use tokio_util::sync::CancellationToken;
 
 use crate::fake_server::{Act, FakeServer, good_answer};
-use crate::setup::{Paper, conversation, message, not_now, pass_with, run, run_on, settings, transient};
+use crate::setup::{Paper, conversation, message, not_now, pass_with, run, run_on, settings};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_days_budget_ends_the_asking_until_midnight_also_after_a_restart() {
@@ -84,15 +84,17 @@ async fn asking_once_more_stays_within_what_the_model_takes_however_long_the_ans
     let long = format!("{{\"{}\": 1}}", "never ending ".repeat(5_000));
     let server = FakeServer::start([Act::SayUncounted(long), Act::Hang]).await;
     let (paper, shutdown) = (Paper::default(), CancellationToken::new());
-    let settings = Settings {
-        timeout_s: 1,
-        ..settings(&server)
-    };
+    let settings = settings(&server);
     let pass = pass_with(settings.clone(), &paper, &shutdown);
     let messages = (0..3_000)
         .map(|index| message(index, "so many words, and none too few"))
         .collect();
-    transient(run_on(&pass, messages).await);
+    let running = tokio::spawn(async move { run_on(&pass, messages).await });
+    while server.seen().len() < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    shutdown.cancel();
+    not_now(running.await.expect("it does not panic"));
     let asked = server.seen()[1].1["messages"]
         .as_array()
         .expect("messages")

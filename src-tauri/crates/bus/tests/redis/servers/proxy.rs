@@ -1,11 +1,15 @@
 //! Stands between the bus and a server, and plays it a trick when it publishes.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
+
+/// What takes longer than this never comes.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What happens to the next batch of entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,9 +70,9 @@ impl Proxy {
     /// Waits until so many tricks were played.
     pub(crate) async fn played(&self, count: usize) {
         let mut played = self.shared.played.subscribe();
-        played
-            .wait_for(|played| *played >= count)
+        tokio::time::timeout(PATIENCE, played.wait_for(|played| *played >= count))
             .await
+            .expect("in time")
             .expect("the sender lives");
     }
 

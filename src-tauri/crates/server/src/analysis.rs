@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use chatstats_analysis::{Analysis, Arrivals, Settings};
 use chatstats_bus::Bus;
 use chatstats_model::Timestamp;
@@ -57,16 +58,24 @@ pub(crate) async fn start(
     started.map_err(|error| StartError::Analysis(error.to_string()))
 }
 
-/// Ends analysis, then the bus that it tells on.
-pub(crate) async fn shutdown(analysis: &Analysis, bus: &Bus) {
+/// Ends analysis, then the bus that it tells on and the database.
+///
+/// # Errors
+///
+/// Closing the database panicked.
+pub(crate) async fn shutdown(analysis: &Analysis, bus: &Bus, store: Store) -> anyhow::Result<()> {
+    let close = || tokio::task::spawn_blocking(move || store.shutdown());
     let ended = analysis.shutdown();
     tokio::pin!(ended);
     // While Redis is away, what must be told waits for it. The bus ends then, and the next start tells it.
-    if tokio::time::timeout(TOLD_WITHIN, &mut ended).await.is_ok() {
-        bus.shutdown().await;
+    let closed = if tokio::time::timeout(TOLD_WITHIN, &mut ended).await.is_ok() {
+        // Both wait for the disk.
+        tokio::join!(bus.shutdown(), close()).1
     } else {
         tokio::join!(bus.shutdown(), ended);
-    }
+        close().await
+    };
+    closed.context("close the database")
 }
 
 /// A name that no other start of the program has: tasks of other names have lost their workers.

@@ -217,12 +217,7 @@ impl App {
         state.llm.stop();
         tracing::debug!("the tracker has ended");
         // The streams have ended and the imports too: nobody asks for anything, and nobody else publishes.
-        analysis::shutdown(&state.analysis, &state.bus).await;
-        tracing::debug!("the analysis has ended");
-        let store = state.store.clone();
-        tokio::task::spawn_blocking(move || store.shutdown())
-            .await
-            .context("close the database")?;
+        analysis::shutdown(&state.analysis, &state.bus, state.store.clone()).await?;
         data_dir.retract();
         tracing::info!("shut down");
         accepted.context("accept connections")

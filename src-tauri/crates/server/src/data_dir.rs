@@ -13,9 +13,13 @@ use crate::error::StartError;
 const LOCK_FILE: &str = "lock";
 const SERVER_FILE: &str = "server.json";
 
-/// How long a lock that is held is waited for. Who looks whether a server runs holds it for some microseconds, a server
-/// that was just killed until the system has cleared it away; one that runs holds it for good.
+/// How long a lock that is held is waited for where a server said that it runs. One that was just killed holds it until
+/// the system has cleared it away; one that runs holds it for good.
 const LOCK_PATIENCE: Duration = Duration::from_millis(500);
+
+/// How long where none said so. Who looks whether a server runs holds it for some microseconds, and a command that reads
+/// what is in the directory for moments, which a busy machine makes longer.
+const LOOKING_PATIENCE: Duration = Duration::from_secs(3);
 
 /// How often the lock is tried meanwhile.
 const LOCK_RETRY: Duration = Duration::from_millis(5);
@@ -45,7 +49,11 @@ impl DataDir {
     ///
     /// [`StartError::DataDirLocked`] if another process holds it.
     pub fn hold(path: &Path) -> Result<Self, StartError> {
-        Self::hold_within(path, LOCK_PATIENCE)
+        let patience = match read_running(path) {
+            Some(_) => LOCK_PATIENCE,
+            None => LOOKING_PATIENCE,
+        };
+        Self::hold_within(path, patience)
     }
 
     fn hold_within(path: &Path, patience: Duration) -> Result<Self, StartError> {

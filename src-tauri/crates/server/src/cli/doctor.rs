@@ -131,7 +131,12 @@ fn permissions(config: &Config) -> Result<String, String> {
     let mut open = Vec::new();
     let entries = std::fs::read_dir(&config.data_dir).map_err(|e| e.to_string())?;
     for entry in entries.flatten() {
-        let mode = entry.metadata().map_err(|e| e.to_string())?.permissions().mode();
+        let mode = match entry.metadata() {
+            Ok(found) => found.permissions().mode(),
+            // It was of a moment, as a log of the database is.
+            Err(gone) if gone.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error.to_string()),
+        };
         if mode & 0o077 != 0 {
             open.push(entry.file_name().to_string_lossy().into_owned());
         }

@@ -25,10 +25,7 @@ pub(super) async fn carry_out(config: &Config, asked: Asked) -> Result<Outcome> 
     let analysis = analysis::start(store.clone(), bus.clone(), &config.analysis, &llm, nothing_comes).await?;
     let outcome = work(&analysis, &bus, asked).await;
     llm.stop();
-    analysis::shutdown(&analysis, &bus).await;
-    tokio::task::spawn_blocking(move || store.shutdown())
-        .await
-        .context("close the database")?;
+    analysis::shutdown(&analysis, &bus, store).await?;
     outcome
 }
 

@@ -44,8 +44,18 @@ export async function openScreen() {
     GSETTINGS_BACKEND: 'memory',
   };
   const manager = spawn('openbox', ['--sm-disable'], { env, stdio: 'ignore' });
-  // A window that is there before it is taken over late, and loses what it is asked meanwhile.
-  await until('the window manager is there', () => run('xdotool', ['get_num_desktops'], { env }));
+  const stop = async () => {
+    for (const process of [manager, bus, xvfb]) await end(process);
+    // A program that is about to end may still write.
+    await rm(folder, { recursive: true, force: true, maxRetries: 20 });
+  };
+  try {
+    // A window that is there before it is taken over late, and loses what it is asked meanwhile.
+    await until('the window manager is there', () => run('xdotool', ['get_num_desktops'], { env }));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
 
   return {
     env,
@@ -54,11 +64,7 @@ export async function openScreen() {
     xdotool: async (...words) => (await run('xdotool', words, { env })).stdout.trim(),
     /** Keeps a picture of the whole screen in tests/desktop/report. */
     shot: (name) => run('import', ['-window', 'root', join(REPORT, `${name}.png`)], { env }),
-    async stop() {
-      for (const process of [manager, bus, xvfb]) await end(process);
-      // A program that is about to end may still write.
-      await rm(folder, { recursive: true, force: true, maxRetries: 20 });
-    },
+    stop,
   };
 }
 

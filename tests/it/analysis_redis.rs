@@ -50,7 +50,7 @@ fn a_redis_that_is_killed_in_the_middle_of_a_run_is_waited_for() {
 fn serve(home: &Home, redis: &Redis) -> Server {
     home.config("analyse_on_seal = false\nworkers = 1\n");
     let arguments = ["serve", "--listen", "127.0.0.1:0", "--redis-url", &redis.url()];
-    Server::spawn(home, chatstats(home, &arguments))
+    Server::spawn(home, chatstats(home, &arguments)).with_its_log()
 }
 
 /// Waits until so many conversations of a run are done, and no end is in sight.

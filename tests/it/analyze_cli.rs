@@ -118,8 +118,12 @@ fn waiting_outlasts_a_kill_of_the_server_and_a_stopped_run_is_a_failure() {
             (answer.status == 200 && answer.json()["success"].as_u64() > Some(0)).then_some(())
         });
     };
+    let followers = |server: &Server| server.client().get("/api/bus")["subscribers"].as_u64();
+    let before = followers(&server);
     let child = wait("global");
     under_way(&server, "1");
+    // The command has been answered, and follows its run.
+    eventually("one who follows", || (followers(&server) > before).then_some(()));
     let server = Server::start_at(&home, server.kill());
     let done = child.wait_with_output().expect("it ends");
     let row: serde_json::Value = serde_json::from_slice(&done.stdout).expect("JSON");

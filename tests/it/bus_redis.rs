@@ -15,6 +15,11 @@ const QUEUE: &str = "/api/analysis/streaming/queue/stream";
 const ANY: &str = "/api/analysis/streaming/redis_stream/task_events:analysis";
 
 fn serve(home: &Home, redis: &Redis) -> Server {
+    serve_without(home, redis).with_its_log()
+}
+
+/// Although nobody answers there.
+fn serve_without(home: &Home, redis: &Redis) -> Server {
     let arguments = ["serve", "--listen", "127.0.0.1:0", "--redis-url", &redis.url()];
     Server::spawn(home, chatstats(home, &arguments))
 }
@@ -156,7 +161,7 @@ fn a_stream_stays_open_while_redis_is_away_and_goes_on_where_it_was() {
 fn a_server_starts_without_its_redis_and_finds_it_later() {
     let (home, mut redis) = (Home::new(), Redis::start());
     redis.kill();
-    let server = serve(&home, &redis);
+    let server = serve_without(&home, &redis);
     let opened = EventStream::open(server.addr(), server.token(), QUEUE, "").expect("an answer");
     assert_eq!(opened.expect_err("no stream").problem(), "bus_away");
     redis.start_again();
@@ -228,7 +233,7 @@ fn the_password_of_redis_is_told_to_nobody() {
     command
         .env("CHATSTATS_REDIS_URL", redis.url())
         .env("CHATSTATS_LOG", "debug");
-    let server = Server::spawn(&home, command);
+    let server = Server::spawn(&home, command).with_its_log();
     let mut stream = server.stream(QUEUE);
     server.client().publish(&event(1));
     assert_eq!(n_of(&mut stream), "1");

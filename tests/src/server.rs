@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, WaitId, WaitIdOptions, kill_process, waitid};
 
-use crate::{Client, EventStream, Home, PATIENCE, chatstats};
+use crate::{Client, EventStream, Home, PATIENCE, chatstats, eventually};
 
 /// A server in a process of its own. Killed when dropped.
 #[derive(Debug)]
@@ -97,6 +97,19 @@ impl Server {
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Waits until it has a connection to its event log: it starts although a Redis takes long to answer.
+    ///
+    /// # Panics
+    ///
+    /// If it never has.
+    #[must_use]
+    pub fn with_its_log(self) -> Server {
+        eventually("a connection to the event log", || {
+            self.client().get("/api/bus")["problem"].is_null().then_some(())
+        });
+        self
     }
 
     /// A client with the token, on a connection of its own.

@@ -22,7 +22,7 @@ const PASS_TIME_MAX: Duration = Duration::from_secs(60);
 const WAITING_WORKERS: usize = 64;
 
 /// How long a worker may keep a task without a word. Far longer than any pass may take: a lease that runs out means
-/// that its worker is gone.
+/// that its worker is gone, unless it is a thread of this start, whose lease is renewed.
 const LEASE: Duration = Duration::from_secs(600);
 
 /// How many times the longest wait a task may be kept: while one before it in the queue runs, while it runs itself, and

@@ -57,6 +57,12 @@ impl Redis {
         Redis::start_as(None, Keeps::InMemory)
     }
 
+    /// The id of its process.
+    #[must_use]
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     fn start_as(password: Option<&'static str>, keeps: Keeps) -> Redis {
         let dir = TempDir::with_prefix("chatstats-redis-").expect("a folder");
         loop {

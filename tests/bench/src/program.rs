@@ -12,6 +12,19 @@ use serde_json::Value;
 /// How long anything may take before a measurement is given up.
 const PATIENCE: Duration = Duration::from_secs(600);
 
+/// Clock ticks in a second (sysconf(3), `_SC_CLK_TCK`): of all kernels for the processors we know.
+const TICKS: f64 = 100.0;
+
+/// The time that a process and all its threads have used of the processors, in seconds (proc(5), `utime` and `stime`).
+pub(crate) fn computed_s(process: u32) -> Result<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
+    // After the name, which may hold anything, the state is the first field and the times are the 12th and 13th.
+    let (_, after) = stat.rsplit_once(')').context("a name")?;
+    let mut times = after.split_whitespace().skip(11).map(str::parse::<u64>);
+    let mut ticks = || anyhow::Ok(times.next().context("a time")??);
+    Ok((ticks()? + ticks()?) as f64 / TICKS)
+}
+
 /// A running `chatstats serve`, ended with the value.
 pub(crate) struct Program {
     child: Child,
@@ -109,28 +122,19 @@ impl Program {
 
     /// Waits until it does nothing: until what came before has had its consequences.
     pub(crate) fn until_idle(&self) -> Result<()> {
-        /// Clock ticks (hundredths of a second) in a second that are nothing.
-        const IDLE_TICKS: u64 = 2;
-        let before = std::cell::Cell::new(0);
+        /// So much of a second is nothing.
+        const IDLE_S: f64 = 0.02;
+        let before = std::cell::Cell::new(0.0);
         self.until(|| {
             std::thread::sleep(Duration::from_secs(1)); // a process of its own is watched, not one of ours
-            let ticks = self.cpu_ticks()?;
-            Ok(ticks - before.replace(ticks) <= IDLE_TICKS)
+            let computed_s = self.computed_s()?;
+            Ok(computed_s - before.replace(computed_s) <= IDLE_S)
         })
     }
 
-    /// The time it has used of the processors, in ticks (proc(5), `utime` and `stime`).
-    fn cpu_ticks(&self) -> Result<u64> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // After the name, which may hold anything, the state is the first field and the times are the 12th and 13th.
-        let fields: Vec<&str> = stat
-            .rsplit(')')
-            .next()
-            .unwrap_or_default()
-            .split_whitespace()
-            .collect();
-        let ticks = |at: usize| Ok::<u64, anyhow::Error>(fields.get(at).context("a time")?.parse()?);
-        Ok(ticks(11)? + ticks(12)?)
+    /// The time it has used of the processors.
+    pub(crate) fn computed_s(&self) -> Result<f64> {
+        computed_s(self.child.id())
     }
 
     pub(crate) fn memory_kib(&self) -> Result<u64> {

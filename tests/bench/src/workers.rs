@@ -14,7 +14,7 @@ use chatstats_tests::Redis;
 
 use crate::Options;
 use crate::analysis::fill;
-use crate::program::Program;
+use crate::program::{Program, computed_s};
 use crate::report::{Goal, Report, median};
 
 /// Messages of a conversation: long ones, so that what is measured is computing and not how tasks are handed out.
@@ -26,79 +26,114 @@ const WORKERS: usize = 4;
 /// Between two looks at a run that is measured: a part of a hundred of what the shortest takes.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
+/// What a run took.
+#[derive(Clone, Copy)]
+struct Cost {
+    took_s: f64,
+    /// Time of the processors: the server's, its Redis', and that of the workers.
+    computed_s: [f64; 3],
+}
+
+impl Cost {
+    fn computed_s(&self) -> f64 {
+        self.computed_s.iter().sum()
+    }
+}
+
+/// The ways to make a run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Own threads, and the log of events in a file.
+    Alone,
+    /// Own threads, events in a Redis.
+    Own,
+    /// Only workers in other processes.
+    Others,
+    /// Both.
+    All,
+}
+
+impl Way {
+    const EACH: [Way; 4] = [Way::Alone, Way::Own, Way::Others, Way::All];
+
+    fn name(self) -> &'static str {
+        match self {
+            Way::Alone => "own threads, without a Redis",
+            Way::Own => "own threads",
+            Way::Others => "four workers",
+            Way::All => "four workers beside own threads",
+        }
+    }
+
+    fn run(self, options: &Options, dir: &Path) -> Result<Cost> {
+        if self == Way::Alone {
+            return cost(&start(options, dir, "")?, None, &[]);
+        }
+        let redis = Redis::in_memory();
+        let settings = if self == Way::Others { "workers = 0\n" } else { "" };
+        let settings = format!("{settings}redis_url = \"{}\"\n", redis.url());
+        let program = start(options, dir, &settings)?;
+        let count = if self == Way::Own { 0 } else { WORKERS };
+        let workers = (0..count).map(|_| Worker::start(&options.program, &redis));
+        cost(&program, Some(&redis), &workers.collect::<Result<Vec<_>>>()?)
+    }
+}
+
 pub(crate) fn measure(options: &Options, report: &mut Report) -> Result<()> {
     let dir = tempfile::tempdir()?;
     let store = Store::open(dir.path())?;
     let count = options.stored / MESSAGES_EACH;
     fill(&store, count, MESSAGES_EACH).context("fill a database")?;
     drop(store);
-    let (mut alone, mut own, mut others, mut all) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let (mut others_ratios, mut all_ratios) = (Vec::new(), Vec::new());
-    for _ in 0..options.rounds {
-        alone.push(without_redis(options, dir.path())?);
-        let own_s = own_threads(options, dir.path())?;
-        let others_s = with_workers(options, dir.path(), "workers = 0\n")?;
-        let all_s = with_workers(options, dir.path(), "")?;
-        own.push(own_s);
-        others.push(others_s);
-        all.push(all_s);
-        others_ratios.push(own_s / others_s);
-        all_ratios.push(own_s / all_s);
+    let rounds = (0..options.rounds).map(|_| round(options, dir.path()));
+    let rounds = rounds.collect::<Result<Vec<_>>>()?;
+    let of = |way: Way, what: fn(&Cost) -> f64| {
+        let values = rounds.iter().map(|round| what(&round[way as usize]));
+        median(&mut values.collect::<Vec<_>>())
+    };
+    for way in Way::EACH {
+        let name = format!("run over {count} long conversations, {}", way.name());
+        report.add(name, of(way, |cost| cost.took_s), "s", Goal::None);
+        let mut part = |who: &str, part: fn(&Cost) -> f64| {
+            report.add(format!("  computed by {who}"), of(way, part), "s", Goal::None);
+        };
+        part("the server", |cost| cost.computed_s[0]);
+        part("Redis", |cost| cost.computed_s[1]);
+        part("the workers", |cost| cost.computed_s[2]);
     }
-    let name = |who: &str| format!("run over {count} long conversations, {who}");
-    report.add(
-        name("own threads, without a Redis"),
-        median(&mut alone),
-        "s",
-        Goal::None,
-    );
-    report.add(name("own threads"), median(&mut own), "s", Goal::None);
-    report.add(name("four workers"), median(&mut others), "s", Goal::None);
-    report.add(
-        name("four workers beside own threads"),
-        median(&mut all),
-        "s",
-        Goal::None,
-    );
-    report.add(
-        "four workers: share of the own threads' speed",
-        median(&mut others_ratios),
-        "",
-        Goal::AtLeast(1.0),
-    );
-    report.add(
-        "four workers beside own threads: share of these alone",
-        median(&mut all_ratios),
-        "",
-        Goal::AtLeast(1.0),
-    );
+    for way in [Way::Others, Way::All] {
+        let share = |what: fn(&Cost) -> f64| {
+            let shares = rounds
+                .iter()
+                .map(|round| what(&round[Way::Own as usize]) / what(&round[way as usize]));
+            median(&mut shares.collect::<Vec<_>>())
+        };
+        let (speed, computed) = (share(|cost| cost.took_s), share(Cost::computed_s));
+        let name = way.name();
+        report.add(
+            format!("{name}: share of the own threads' speed"),
+            speed,
+            "",
+            Goal::AtLeast(1.0),
+        );
+        report.add(
+            format!("{name}: the own threads' share of what they compute"),
+            computed,
+            "",
+            Goal::None,
+        );
+    }
     Ok(())
 }
 
-fn without_redis(options: &Options, dir: &Path) -> Result<f64> {
-    run_s(&start(options, dir, "")?)
-}
-
-fn own_threads(options: &Options, dir: &Path) -> Result<f64> {
-    let redis = Redis::in_memory();
-    run_s(&start(
-        options,
-        dir,
-        &format!("redis_url = \"{}\"\n", redis.url()),
-    )?)
-}
-
-fn with_workers(options: &Options, dir: &Path, settings: &str) -> Result<f64> {
-    let redis = Redis::in_memory();
-    let program = start(
-        options,
-        dir,
-        &format!("{settings}redis_url = \"{}\"\n", redis.url()),
-    )?;
-    let _workers = (0..WORKERS)
-        .map(|_| Worker::start(&options.program, &redis))
-        .collect::<Result<Vec<_>>>()?;
-    run_s(&program)
+fn round(options: &Options, dir: &Path) -> Result<[Cost; 4]> {
+    let [alone, own, others, all] = Way::EACH;
+    Ok([
+        alone.run(options, dir)?,
+        own.run(options, dir)?,
+        others.run(options, dir)?,
+        all.run(options, dir)?,
+    ])
 }
 
 fn start(options: &Options, dir: &Path, settings: &str) -> Result<Program> {
@@ -109,14 +144,22 @@ fn start(options: &Options, dir: &Path, settings: &str) -> Result<Program> {
     Program::start(&options.program, dir)
 }
 
-/// Seconds from the first result of a run to its end: how long it takes until workers are noticed is not measured.
-fn run_s(program: &Program) -> Result<f64> {
+/// From the first result of a run to its end: how long it takes until workers are noticed is not measured.
+fn cost(program: &Program, redis: Option<&Redis>, workers: &[Worker]) -> Result<Cost> {
     // What an earlier run left to be done is not this one's.
     program.until_idle()?;
+    let computed = || -> Result<[f64; 3]> {
+        let workers = workers.iter().map(|worker| computed_s(worker.0.id()));
+        Ok([
+            program.computed_s()?,
+            redis.map_or(Ok(0.0), |redis| computed_s(redis.process()))?,
+            workers.sum::<Result<f64>>()?,
+        ])
+    };
     let run = program.start_run()?;
     let done = |row: &serde_json::Value| row["success"].as_u64().context("a run");
     let begun = done(&program.run(&run)?)?;
-    let started = Instant::now();
+    let (started, before_s) = (Instant::now(), computed()?);
     let row = loop {
         let row = program.run(&run)?;
         if !row["finished_at"].is_null() {
@@ -124,11 +167,15 @@ fn run_s(program: &Program) -> Result<f64> {
         }
         std::thread::sleep(LOOK_EVERY); // a process of its own is watched, not one of ours
     };
-    let took_s = started.elapsed().as_secs_f64();
+    let (took_s, after_s) = (started.elapsed().as_secs_f64(), computed()?);
     let total = done(&row)?;
     ensure!(row["failed"] == 0 && begun < total / 4, "store more: {row}");
     // As if it had been measured from the very first.
-    Ok(took_s * total as f64 / (total - begun) as f64)
+    let whole = |part_s: f64| part_s * total as f64 / (total - begun) as f64;
+    Ok(Cost {
+        took_s: whole(took_s),
+        computed_s: std::array::from_fn(|who| whole(after_s[who] - before_s[who])),
+    })
 }
 
 /// A running `chatstats worker`, ended with the value.

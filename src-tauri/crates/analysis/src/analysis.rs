@@ -46,6 +46,8 @@ pub(crate) struct Inner {
     pub(crate) voice: Voice,
     /// Rung when there may be something to hand out.
     pub(crate) wake: Notify,
+    /// The same for whoever lends it to workers elsewhere.
+    pub(crate) to_lend: Notify,
     pub(crate) shutdown: CancellationToken,
     pub(crate) tasks: TaskTracker,
     /// Held while the end of a run is told: once, however many tasks see it end.
@@ -126,6 +128,7 @@ impl Analysis {
             settings,
             switches,
             wake: Notify::new(),
+            to_lend: Notify::new(),
             shutdown: CancellationToken::new(),
             tasks: TaskTracker::new(),
             ending: tokio::sync::Mutex::default(),
@@ -209,7 +212,7 @@ impl Analysis {
             }
         }
         seed::end_if_over(&self.0, id, false).await?;
-        self.0.wake.notify_one();
+        self.0.ring();
         self.get(id).await
     }
 
@@ -442,7 +445,7 @@ impl Analysis {
             .store
             .write_analysis(Lane::Live, 0, move |write| write.set_run_state(id, from, to))
             .await?;
-        self.0.wake.notify_one();
+        self.0.ring();
         let run = self.get(id).await?;
         self.0.voice.run_progress(&run, self.0.settings.now());
         Ok(run)
@@ -450,6 +453,12 @@ impl Analysis {
 }
 
 impl Inner {
+    /// Tells whoever hands tasks out that there may be some.
+    pub(crate) fn ring(&self) {
+        self.wake.notify_one();
+        self.to_lend.notify_one();
+    }
+
     /// Takes back the tasks of starts that are gone, and goes on with their runs.
     async fn take_up(self: &Arc<Self>) -> Result<(), AnalysisError> {
         let (owner, now) = (self.settings.owner.clone(), self.settings.now());

@@ -13,6 +13,7 @@ use crate::execute::{Again, Outcome, Work, execute};
 use crate::plan::Plan;
 use crate::pool::{Job, Jobs};
 use crate::steps::{let_pass, rests};
+use crate::texts::Texts;
 
 /// How many times as long as a task took those who compute rest after it while messages come, at least until the last one
 /// has reached those who follow, and at most how long. They would go last, but a processor that they have is not idle,
@@ -36,6 +37,7 @@ pub(crate) fn jobs(inner: Arc<Inner>, lane: TaskLane) -> Jobs {
             lane,
             own,
             read: VecDeque::new(),
+            texts: Texts::default(),
             took: Duration::ZERO,
         })
     })
@@ -48,6 +50,8 @@ struct Worker {
     own: Option<Reader>,
     /// Of tasks that come next, what they need.
     read: VecDeque<(TaskId, Result<Prepared, StoreError>)>,
+    /// Of those before.
+    texts: Texts,
     /// How long the last one took.
     took: Duration,
 }
@@ -66,7 +70,7 @@ impl Job for Worker {
         let looked = reader.consistent(|reader| {
             for task in tasks {
                 let_pass(&self.inner.store);
-                let prepared = prepare(&self.inner, Some(reader), task);
+                let prepared = prepare(&self.inner, Some((reader, &mut self.texts)), task);
                 if let Ok(Some((_, work))) = &prepared {
                     messages += work.messages.len();
                 }
@@ -100,7 +104,10 @@ impl Worker {
         let (inner, about) = (&self.inner, (task.id, task.attempt));
         let read = match self.read.pop_front() {
             Some((id, read)) if id == task.id => read,
-            _ => prepare(inner, self.own.as_ref(), task),
+            _ => {
+                let own = self.own.as_ref().map(|reader| (reader, &mut self.texts));
+                prepare(inner, own, task)
+            }
         };
         if inner.is_stopped(task.run_id) {
             return failed(inner, about, "its run was stopped".to_owned(), Again::Yes);
@@ -112,23 +119,32 @@ impl Worker {
                         let_pass(&inner.store);
                     }
                 };
-                let execute =
-                    |(plan, work): (Arc<Plan>, Work)| execute(&work, &plan, &inner.settings.zone, between);
-                finished(inner, task, prepared.map(execute).unwrap_or_default())
+                let outcome = prepared.map(|(plan, work)| {
+                    let outcome = execute(&work, &plan, &inner.settings.zone, between);
+                    self.texts.keep(work.messages);
+                    outcome
+                });
+                finished(inner, task, outcome.unwrap_or_default())
             }
             Err(error) => failed(inner, about, error.to_string(), Again::Yes),
         }
     }
 }
 
-fn prepare(inner: &Inner, own: Option<&Reader>, task: &Claimed) -> Result<Prepared, StoreError> {
+fn prepare(
+    inner: &Inner,
+    own: Option<(&Reader, &mut Texts)>,
+    task: &Claimed,
+) -> Result<Prepared, StoreError> {
     let plan = inner.plan_of(task)?;
     if plan.passes().is_empty() {
         return Ok(None); // Switched off since it was asked for.
     }
     let id = task.conversation_id;
     let found = match own {
-        Some(reader) => reader.conversation_work(id, plan.known())?,
+        Some((reader, texts)) => reader
+            .conversation_work_in(id, plan.known(), |count| texts.gather(count))?
+            .map(|found| found.map(|reused| reused.messages)),
         None => {
             let plan = plan.clone();
             let read = move |reader: &Reader| reader.conversation_work(id, plan.known());

@@ -24,6 +24,7 @@ mod seed;
 mod settings;
 mod steps;
 mod switches;
+mod texts;
 mod voice;
 mod watch;
 

@@ -144,7 +144,7 @@ async fn note(inner: &Inner, taken: Taken) -> Result<(), StoreError> {
                 }
             })
             .await?;
-        inner.wake.notify_one();
+        inner.ring();
         // Where conversations are cut anew some go, and others are sealed.
         forget::results_of_gone(inner).await;
     }
@@ -174,7 +174,7 @@ async fn all_that_lack(inner: &Inner) -> Result<(), StoreError> {
                 Ok(())
             });
             queued.await?;
-            inner.wake.notify_one();
+            inner.ring();
         }
     }
     Ok(())

@@ -60,7 +60,7 @@ pub(crate) async fn seed(
         .write_analysis(Lane::Bulk, 0, move |write| write.open_run(id, now))
         .await?;
     tracing::info!(run.id = %id, "a run is seeded");
-    inner.wake.notify_one();
+    inner.ring();
     end_if_over(inner, id, is_recovery).await
 }
 

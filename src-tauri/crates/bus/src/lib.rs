@@ -32,7 +32,7 @@ pub use fields::{ENTRY_BYTES_MAX, FIELDS_MAX, Fields, FieldsError};
 pub use id::{StreamId, StreamIdError};
 pub use key::{KEY_BYTES_MAX, StreamKey, StreamKeyError};
 pub use live::{Filter, Item, Notice};
-pub use redis::{Answers, Done, RedisSettings, Taker, Takers, Wanted, WorkQueue};
+pub use redis::{AnswerReader, Answers, Done, RedisSettings, Taker, Takers, Wanted, WorkQueue};
 pub use tail::{Start, Tail, Told};
 
 /// The stream of events.

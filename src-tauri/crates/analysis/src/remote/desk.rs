@@ -16,6 +16,7 @@ use super::task::{Asked, Came, LentAnswer, LentTask, LentTasks, Try, VERSION, fi
 use crate::execute::{Again, Outcome, execute};
 use crate::plan::Plan;
 use crate::scheduling::{Home, go_last};
+use crate::texts::Texts;
 
 /// A new time counts for one in so many of those that tell how long an entry takes.
 const TIMES_COUNTED: u32 = 8;
@@ -121,7 +122,11 @@ impl Tray {
 }
 
 fn compute_all(given: &Receiver<Arc<Entry>>, tray: &Tray, passes: &[&'static dyn Pass], mut home: Home) {
-    let mut known = Known { passes, last: None };
+    let mut known = Known {
+        passes,
+        last: None,
+        texts: Texts::default(),
+    };
     loop {
         let next = match given.try_recv() {
             Err(TryRecvError::Empty) => {
@@ -156,8 +161,8 @@ fn compute_all(given: &Receiver<Arc<Entry>>, tray: &Tray, passes: &[&'static dyn
 fn compute(entry: &Entry, known: &mut Known<'_>) -> Option<(Fields, usize)> {
     let (about, answers) = match read::<LentTasks<'_, Vec<LentTask<'_>>>>(entry) {
         Came::Whole(about, lent) if about.len() == lent.tasks.len() => {
-            let prepared = known.prepared(&lent.asked);
-            let answers = lent.tasks.into_iter().map(|task| answer(task, &prepared));
+            let (prepared, texts) = known.prepared(&lent.asked);
+            let answers = lent.tasks.into_iter().map(|task| answer(task, &prepared, texts));
             (about, answers.collect::<Option<Vec<_>>>()?)
         }
         Came::OtherVersion(about, version) => {
@@ -171,18 +176,20 @@ fn compute(entry: &Entry, known: &mut Known<'_>) -> Option<(Fields, usize)> {
         }
         Came::Whole(..) | Came::Foreign => return None,
     };
-    let answered = fields(&about, &answers);
+    let bytes = answers.iter().map(LentAnswer::bytes).sum();
+    let answered = fields(&about, &answers, bytes);
     let answered = answered.or_else(|error| too_large(&about, &error)).ok()?;
     Some((answered, about.len()))
 }
 
 /// What the passes say; nothing if the messages are damaged.
-fn answer(task: LentTask<'_>, prepared: &Result<&Prepared, String>) -> Option<LentAnswer> {
-    let work = task.work()?;
+fn answer(task: LentTask<'_>, prepared: &Result<&Prepared, String>, texts: &mut Texts) -> Option<LentAnswer> {
+    let work = task.work(texts)?;
     let outcome = match prepared {
         Ok(prepared) => execute(&work, &prepared.plan, &prepared.zone, || ()),
         Err(error) => failed(error.clone()),
     };
+    texts.keep(work.messages);
     Some(LentAnswer::new((work.conversation, work.fingerprint), outcome))
 }
 
@@ -191,6 +198,8 @@ struct Known<'a> {
     passes: &'a [&'static dyn Pass],
     /// What the last task asked for: the next one asks for the same, as a rule.
     last: Option<Prepared>,
+    /// Of the tasks before.
+    texts: Texts,
 }
 
 /// What tasks ask for, and what that is here.
@@ -212,13 +221,15 @@ impl Prepared {
 }
 
 impl Known<'_> {
-    /// The passes that are asked for as this worker has them, in the same versions, and the user's time zone.
-    fn prepared(&mut self, asked: &Asked<'_>) -> Result<&Prepared, String> {
+    /// The passes that are asked for as this worker has them, in the same versions, and the user's time zone; and room for
+    /// texts.
+    fn prepared(&mut self, asked: &Asked<'_>) -> (Result<&Prepared, String>, &mut Texts) {
         let prepared = match self.last.take() {
-            Some(last) if last.is_for(asked) => last,
-            _ => self.prepare(asked)?,
+            Some(last) if last.is_for(asked) => Ok(last),
+            _ => self.prepare(asked),
         };
-        Ok(self.last.insert(prepared))
+        let prepared = prepared.map(|prepared| &*self.last.insert(prepared));
+        (prepared, &mut self.texts)
     }
 
     fn prepare(&self, asked: &Asked<'_>) -> Result<Prepared, String> {
@@ -252,7 +263,7 @@ fn too_large(about: &[Try], error: &FieldsError) -> Result<Fields, FieldsError> 
     let answers = about
         .iter()
         .map(|_| LentAnswer::new(OF_NONE, failed(error.clone())));
-    fields(about, &answers.collect::<Vec<_>>())
+    fields(about, &answers.collect::<Vec<_>>(), 0)
 }
 
 fn failed(error: String) -> Outcome {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use chatstats_bus::{BusError, Entry, Filter, Item, Start, StreamId, StreamKey, WorkQueue};
+use chatstats_bus::{BusError, Entry, StreamId, StreamKey, WorkQueue};
 use chatstats_store::{Claimed, Finished, Lane, StoreError, TaskLane};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -40,7 +40,10 @@ const AHEAD_PER_WORKER: usize = 192;
 /// The same for all of them together: fewer than answers are kept, also where nobody reads these for a while.
 const AHEAD_MAX: usize = 4_096;
 
-/// How long answers are gathered before they are handed on, and how many at most.
+/// How long the reader of answers waits for some before it looks whether they are still the same stream.
+const WAIT: Duration = Duration::from_secs(1);
+
+/// How long answers are gathered, and how many entries of them are handed on at a time.
 const GATHER: Duration = Duration::from_millis(20);
 const GATHERED_MAX: usize = 128;
 
@@ -114,17 +117,17 @@ impl Lender<'_> {
                 self.workers = 0;
                 tracing::debug!(%error, "the queue of workers cannot be looked at for now");
             }
-            // While workers are busy, as soon as they have room; else now and then.
             while self.workers > 0 {
-                match self.lend_some().await {
-                    Ok(true) => {}
-                    Ok(false) => break,
+                // As soon as they have room, or there is something for them to do.
+                let wait = match self.lend_some().await {
+                    Ok(true) => tokio::time::timeout_at(next_look, self.room()).await,
+                    Ok(false) => tokio::time::timeout_at(next_look, self.inner.to_lend.notified()).await,
                     Err(error) => {
                         tracing::warn!(%error, "tasks could not be lent to workers; they stay here");
                         break;
                     }
-                }
-                if tokio::time::timeout_at(next_look, self.room()).await.is_err() {
+                };
+                if wait.is_err() {
                     break;
                 }
             }
@@ -322,57 +325,36 @@ async fn follow(
     answers: &Arrived,
 ) -> Result<(), LendError> {
     let mark = inner.store.read(|reader| reader.mark(MARK)).await?;
-    let start = mark
-        .and_then(|mark| mark.parse().ok())
-        .map_or(Start::After(StreamId::ZERO), Start::Resume);
-    let mut tail = inner
-        .bus
-        .follow(&StreamKey::new(ANSWERS)?, Filter::All, start)
-        .await?;
+    let after = mark.and_then(|mark| mark.parse().ok()).unwrap_or(StreamId::ZERO);
+    let mut reader = queue.answers(&StreamKey::new(ANSWERS)?, after, WAIT).await?;
     let mut place = Place::default();
     loop {
-        let first = match place.unnoted() {
-            None => tail.recv().await,
-            Some(due) => match tokio::time::timeout_at(due, tail.recv()).await {
-                Ok(item) => item,
-                Err(_) => {
-                    note(inner, queue, &mut place).await?;
-                    continue;
+        let entries = reader.next(GATHERED_MAX).await?;
+        let read = Instant::now();
+        let mut some = Vec::with_capacity(entries.len());
+        for entry in &entries {
+            match ended(inner, entry) {
+                Some(ended) => some.extend(ended),
+                None => {
+                    tracing::warn!(entry = %entry.id, "an answer cannot be read; it is passed over");
                 }
-            },
-        };
-        // A few more, if they come soon: one step of the writer for all of them.
-        let mut items = vec![first];
-        let until = Instant::now() + GATHER;
-        while items.len() < GATHERED_MAX
-            && let Ok(item) = tokio::time::timeout_at(until, tail.recv()).await
-        {
-            items.push(item);
-        }
-        let mut last = None;
-        let mut some = Vec::with_capacity(items.len());
-        for item in items {
-            let Item::Entry(entry) = item else {
-                continue; // What is missing comes back by its lease.
-            };
-            last = Some(entry.id);
-            let Some(ended) = ended(inner, &entry) else {
-                tracing::warn!(entry = %entry.id, "an answer cannot be read; it is passed over");
-                continue;
-            };
-            some.extend(ended);
+            }
         }
         let count = some.len();
-        if !teller.tell(some, true) {
+        if count > 0 && !teller.tell(some, true) {
             return Ok(());
         }
         answers.count.fetch_add(count, Ordering::Relaxed);
         answers.came.notify_one();
-        if let Some(last) = last {
-            place.read(last);
+        if let Some(last) = entries.last() {
+            place.read(last.id);
         }
-        if place.unnoted().is_some_and(|due| due <= Instant::now()) {
+        if place.unnoted().is_some_and(|due| due <= read) {
             note(inner, queue, &mut place).await?;
+        }
+        // A few more, if they come soon: one step of the writer for all of them.
+        if !entries.is_empty() {
+            tokio::time::sleep_until(read + GATHER).await;
         }
     }
 }

@@ -11,6 +11,8 @@ use chatstats_model::{Attachment, ChatId, ContactId, Kind, Message, MessageId, R
 use chatstats_store::{FoundMessage, Gather};
 use serde::{Deserialize, Serialize};
 
+use crate::texts::Texts;
+
 /// Messages, in their order.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Packed<'a> {
@@ -76,6 +78,14 @@ impl Packed<'_> {
     pub(super) fn len(&self) -> usize {
         self.rows.len()
     }
+
+    /// About how many bytes they take.
+    pub(super) fn bytes(&self) -> usize {
+        /// Of a message beside its text, and of what comes once.
+        const ROW: usize = 12;
+        const HEAD: usize = 256;
+        self.text.len() + self.rows.len() * ROW + HEAD
+    }
 }
 
 impl Packer {
@@ -135,8 +145,8 @@ impl Gather for Packer {
 }
 
 impl Packed<'_> {
-    /// The messages as they were; none if this was not packed by [`new`](Self::new).
-    pub(super) fn messages(self) -> Option<Vec<Message>> {
+    /// The messages as they were; none if this was not packed by a [`Packer`]. Their texts are put where earlier ones were.
+    pub(super) fn messages(self, earlier: &mut Texts) -> Option<Vec<Message>> {
         let mut messages = Vec::with_capacity(self.rows.len());
         let (mut rest, mut id, mut sent_us) = (&*self.text, 0_i64, 0_i64);
         for row in self.rows {
@@ -151,7 +161,7 @@ impl Packed<'_> {
                 sender_id: of.sender_id,
                 sender: sender.clone(),
                 is_from_me: of.is_from_me,
-                content: content.to_owned(),
+                content: earlier.copy(content),
                 timestamp: Timestamp::from_micros(sent_us)?,
                 kind: of.kind,
                 reply_to: None,
@@ -275,7 +285,7 @@ mod tests {
         for wanted in [messages(), Vec::new()] {
             let bytes = packed(&wanted);
             let read: Packed<'_> = postcard::from_bytes(&bytes).expect("as it was written");
-            assert_eq!(read.messages(), Some(wanted));
+            assert_eq!(read.messages(&mut Texts::default()), Some(wanted));
         }
     }
 
@@ -300,7 +310,10 @@ mod tests {
     #[test]
     fn damaged_bytes_are_no_messages_and_no_panics() {
         let (bytes, wanted) = (packed(&messages()), messages());
-        let unpacked = |bytes: &[u8]| postcard::from_bytes::<Packed<'_>>(bytes).ok()?.messages();
+        let unpacked = |bytes: &[u8]| {
+            let packed: Packed<'_> = postcard::from_bytes(bytes).ok()?;
+            packed.messages(&mut Texts::default())
+        };
         for cut in 0..bytes.len() {
             assert_eq!(unpacked(&bytes[..cut]), None, "cut at {cut}");
             let mut other = bytes.clone();

@@ -12,13 +12,14 @@ use crate::plan::Plan;
 
 /// What is read in one look, of a reader that others wait for: so many conversations, and no further one beyond so many
 /// messages. Some milliseconds; a look for each would begin with an empty cache.
-const READ_AT_ONCE: usize = 32;
-const READ_MESSAGES_MAX: usize = 1_600;
+const READ_AT_ONCE: usize = 64;
+const READ_MESSAGES_MAX: usize = 4_000;
 
-/// Tasks that travel in one entry, and the messages of all of them: what an entry costs Redis and both its sides is as much
-/// as some ten messages cost who computes, and a few milliseconds later the others have something to do, too.
-pub(super) const TOGETHER_MAX: usize = 8;
-const TOGETHER_MESSAGES_MAX: usize = 200;
+/// Tasks that travel in one entry, and the messages of all of them: what an entry costs Redis and both its sides, whatever is
+/// in it, is as much as some ten messages cost who computes, and ten or twenty milliseconds later the others have something
+/// to do, too.
+pub(super) const TOGETHER_MAX: usize = 16;
+const TOGETHER_MESSAGES_MAX: usize = 1_000;
 
 /// Some tasks that were to be lent, and where they go.
 pub(super) struct Parcel {
@@ -153,5 +154,6 @@ fn parcel(tasks: &[Claimed], asked: &Asked<'_>, lent: &[LentTask<'_>]) -> Way {
     };
     let about: Vec<_> = tasks.iter().map(of).collect();
     let (asked, tasks) = (asked.clone(), lent);
-    fields(&about, &LentTasks { asked, tasks }).map_or_else(Way::TooLarge, Way::Out)
+    let bytes = tasks.iter().map(LentTask::bytes).sum();
+    fields(&about, &LentTasks { asked, tasks }, bytes).map_or_else(Way::TooLarge, Way::Out)
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::pack::Packed;
 use crate::execute::{Again, Outcome, Work};
+use crate::texts::Texts;
 
 /// The version of what travels: of [`LentTasks`], [`LentAnswer`] and all they are made of. The first was JSON; the second
 /// had one task in each entry.
@@ -93,12 +94,18 @@ struct Failure {
 }
 
 impl LentTask<'_> {
+    /// About how many bytes it takes.
+    pub(super) fn bytes(&self) -> usize {
+        let known = self.known.iter();
+        known.map(|(pass, json)| pass.len() + json.len()).sum::<usize>() + self.messages.bytes()
+    }
+
     /// What the passes work on; none if the messages are damaged.
-    pub(super) fn work(self) -> Option<Work> {
+    pub(super) fn work(self, earlier: &mut Texts) -> Option<Work> {
         Some(Work {
             conversation: self.conversation,
             fingerprint: self.fingerprint,
-            messages: self.messages.messages()?,
+            messages: self.messages.messages(earlier)?,
             is_group: self.is_group,
             known: self.known,
         })
@@ -123,6 +130,14 @@ impl LentAnswer {
             covered: outcome.covered.map(|covered| covered.set),
             error: outcome.error.map(failure),
         }
+    }
+
+    /// About how many bytes it takes.
+    pub(super) fn bytes(&self) -> usize {
+        /// What it takes beside results, and each of these beside its JSON.
+        const BESIDE: usize = 32;
+        let results = self.results.iter();
+        results.map(|(_, _, json)| json.len() + BESIDE).sum::<usize>() + BESIDE
     }
 
     /// As the end of a try. `failed` says how one ends that failed.
@@ -152,10 +167,10 @@ impl LentAnswer {
     }
 }
 
-/// As an entry of a stream.
-pub(super) fn fields(about: &[Try], body: &impl Serialize) -> Result<Fields, FieldsError> {
+/// As an entry of a stream. Its body has about so many bytes.
+pub(super) fn fields(about: &[Try], body: &impl Serialize, bytes: usize) -> Result<Fields, FieldsError> {
     // Plain types in memory: writing them cannot fail.
-    let body = postcard::to_allocvec(body).unwrap_or_default();
+    let body = postcard::to_extend(body, Vec::with_capacity(bytes)).unwrap_or_default();
     let list = |of: fn(&Try) -> String| about.iter().map(of).collect::<Vec<_>>().join(" ");
     Fields::new([
         (VERSION_FIELD, VERSION.to_string().as_bytes()),

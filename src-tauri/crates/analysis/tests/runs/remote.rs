@@ -289,8 +289,8 @@ async fn a_spare_hand_rests_until_another_of_its_machine_is_gone_or_does_not_get
             break (run, before);
         }
     };
-    // It has at most two entries, of eight tasks each.
-    while by_others() < before + 60 - 16 {
+    // It has at most two entries, of sixteen tasks each.
+    while by_others() < before + 60 - 32 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     hangs.release();

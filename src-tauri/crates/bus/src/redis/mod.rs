@@ -2,9 +2,11 @@
 //!
 //! Two connections are kept whatever the number of followers: one for all that is answered at once (`link.rs`:
 //! publishing, ranges, figures), and one on which the reader of a stream waits (`reader.rs`), for each stream that is
-//! followed. Both are made anew for ever. What is published while Redis is away waits in its order (`queue.rs`).
+//! followed. Both are made anew for ever. What is published while Redis is away waits in its order (`queue.rs`). Who takes
+//! work (`work.rs`), and who reads the answers (`answers.rs`), has a connection of its own.
 
 mod address;
+mod answers;
 mod backoff;
 mod fault;
 mod link;
@@ -34,6 +36,7 @@ use crate::engine::{NewId, Page, Range, Reading, StreamInfo, Trim};
 use crate::live::Live;
 use crate::{BusError, Fields, StreamKey};
 use address::Address;
+pub use answers::AnswerReader;
 use link::Link;
 use publisher::{Figures, Publisher};
 use queue::Queue;

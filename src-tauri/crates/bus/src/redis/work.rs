@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use redis::{Pipeline, Value, cmd};
 
+use super::answers::AnswerReader;
 use super::fault::{Fault, checked};
 use super::link::Link;
 use super::reply;
@@ -167,6 +168,21 @@ impl WorkQueue {
         })
     }
 
+    /// Reads the answers in a stream after a place, on a connection of its own; each time it waits for the first as long as
+    /// `wait`.
+    ///
+    /// # Errors
+    ///
+    /// Redis is away, or refuses.
+    pub async fn answers(
+        &self,
+        answers: &StreamKey,
+        after: StreamId,
+        wait: Duration,
+    ) -> Result<AnswerReader, BusError> {
+        AnswerReader::open(&self.link.address, answers, after, wait).await
+    }
+
     /// Forgets answers that were read: those before this one.
     ///
     /// # Errors
@@ -302,6 +318,10 @@ impl Taker {
     }
 
     fn settle(&self, all: &mut Batch, done: &[Done], answers: &Answers) {
+        /// What an answer takes in a command beside its fields, and settling all of them, about.
+        const BESIDE: usize = 256;
+        let bytes = |done: &Done| BESIDE + done.answer.as_ref().map_or(0, Fields::size_bytes);
+        all.packed.reserve(done.iter().map(bytes).sum::<usize>() + BESIDE);
         let (key, group) = (self.queue.key.as_str().as_bytes(), self.queue.group.as_bytes());
         let kept = answers.kept.to_string();
         all.command(&[b"MULTI"], []);

@@ -1,6 +1,8 @@
 //! The bus over real servers: Redis as Debian ships it, and Valkey.
 #![cfg(unix)] // Neither of them runs on Windows.
 
+/// Answers to a queue of work.
+mod answers;
 /// What both engines promise.
 #[path = "../contract/mod.rs"]
 mod contract;

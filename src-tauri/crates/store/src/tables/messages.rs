@@ -382,6 +382,27 @@ pub struct FoundMessage<'r> {
     pub attachments: Vec<Attachment>,
 }
 
+impl FoundMessage<'_> {
+    /// As one to keep, with a copy of its text that its keeper made.
+    #[must_use]
+    pub fn kept(self, content: String) -> Message {
+        Message {
+            id: self.id,
+            chat_id: self.chat_id,
+            sender_id: self.sender_id,
+            sender: self.sender.cloned(),
+            is_from_me: self.is_from_me,
+            content,
+            timestamp: self.timestamp,
+            kind: self.kind,
+            reply_to: self.reply_to,
+            edited_at: self.edited_at,
+            reactions: self.reactions,
+            attachments: self.attachments,
+        }
+    }
+}
+
 /// What keeps messages that are found.
 pub trait Gather {
     /// Keeps one more.
@@ -390,20 +411,8 @@ pub trait Gather {
 
 impl Gather for Vec<Message> {
     fn take(&mut self, message: FoundMessage<'_>) {
-        self.push(Message {
-            id: message.id,
-            chat_id: message.chat_id,
-            sender_id: message.sender_id,
-            sender: message.sender.cloned(),
-            is_from_me: message.is_from_me,
-            content: message.content.to_owned(),
-            timestamp: message.timestamp,
-            kind: message.kind,
-            reply_to: message.reply_to,
-            edited_at: message.edited_at,
-            reactions: message.reactions,
-            attachments: message.attachments,
-        });
+        let content = message.content.to_owned();
+        self.push(message.kept(content));
     }
 }
 

@@ -24,6 +24,18 @@ pub struct ConversationWork<M = Vec<Message>> {
     pub known: Vec<(String, String)>,
 }
 
+impl<M> ConversationWork<M> {
+    /// The same, with its messages in something else.
+    pub fn map<N>(self, into: impl FnOnce(M) -> N) -> ConversationWork<N> {
+        ConversationWork {
+            fingerprint: self.fingerprint,
+            messages: into(self.messages),
+            is_group: self.is_group,
+            known: self.known,
+        }
+    }
+}
+
 impl Reader {
     /// A conversation and its messages, with the current results of `passes`; none if it is gone.
     pub fn conversation_work(

@@ -2,7 +2,8 @@
 //!
 //! Copying waits for the disk, twice; in the writer's thread, as SQLite does it, all who write would wait with it. What
 //! is written meanwhile is left over, and only when the log is copied to its last page can it begin anew. Where the
-//! writer never pauses, it therefore does the last bit itself: [`Fold::finish_if_due`].
+//! writer never pauses, it therefore does the last bit itself: [`Fold::finish_if_due`]. And where the thread does not get
+//! to run, all of it.
 //!
 //! See "Write-Ahead Logging" in SQLite's documentation, sections 2.1 and 6, and `PRAGMA wal_checkpoint(PASSIVE)`.
 
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::hooks::Wal;
 use rusqlite::{Connection, OpenFlags};
@@ -25,6 +26,15 @@ const FOLD_PAGES: i32 = 4_000;
 
 /// A log that did not begin anew for so many pages, 128 MiB, is finished by the writer.
 const FINISH_PAGES: i64 = 32_000;
+
+/// One that is still not copied for so many pages, 256 MiB, is copied by the writer, whatever that takes: others have the
+/// processors, and have had them for long.
+const LIMIT_PAGES: i32 = 64_000;
+
+/// How long the writer then waits for the thread, which may be in the middle of copying; and how often it looks. Nothing
+/// tells of the end of a checkpoint.
+const WAIT_MAX: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_millis(2);
 
 /// So few pages left over are worth the writer's own time; while there are more, they are copied beside it.
 const REST_PAGES: i64 = 500;
@@ -48,6 +58,7 @@ pub enum Turn {
 /// The thread. Owned by the writer; dropping it waits for the thread.
 pub struct Fold {
     thread: Option<JoinHandle<()>>,
+    turn: Turn,
     due: Arc<Due>,
 }
 
@@ -57,6 +68,8 @@ struct Due {
     copy: SyncSender<Word>,
     /// To the writer, that there is a last bit to copy.
     finish: AtomicBool,
+    /// The same, of a log beyond its limit.
+    is_over: AtomicBool,
 }
 
 enum Word {
@@ -79,10 +92,7 @@ impl Fold {
         conn.pragma_update(None, "synchronous", "NORMAL")?;
         let flush = Flush::open(path);
         let (copy, words) = sync_channel(1);
-        let due = Arc::new(Due {
-            copy,
-            finish: AtomicBool::new(false),
-        });
+        let due = Arc::new(Due::to(copy));
         let of_thread = Arc::clone(&due);
         let thread = std::thread::Builder::new()
             .name("fold".to_owned())
@@ -96,9 +106,49 @@ impl Fold {
             let cannot = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CANTOPEN);
             rusqlite::Error::SqliteFailure(cannot, Some(format!("a thread could not be started: {error}")))
         })?;
-        let of_hook = Arc::clone(&due);
+        due.hook(writer)?;
+        Ok(Self {
+            thread: Some(thread),
+            turn,
+            due,
+        })
+    }
+
+    /// Copies what is left over, if that is due: it is little, and the log can begin anew then. Called by the writer
+    /// between its commits. A writer whose thread goes last waits for it, up to some seconds, where the log is far too long.
+    pub fn finish_if_due(&self, writer: &Connection) {
+        let is_over = self.due.is_over.swap(false, Ordering::Relaxed);
+        if !self.due.finish.swap(false, Ordering::Relaxed) && !is_over {
+            return;
+        }
+        let until = Instant::now() + WAIT_MAX;
+        loop {
+            match pass(writer) {
+                Err(error) => return log(&error),
+                Ok(passed)
+                    if passed.is_busy && is_over && self.turn == Turn::Last && Instant::now() < until =>
+                {
+                    std::thread::sleep(LOOK_EVERY);
+                }
+                Ok(_) => return,
+            }
+        }
+    }
+}
+
+impl Due {
+    fn to(copy: SyncSender<Word>) -> Self {
+        Self {
+            copy,
+            finish: AtomicBool::new(false),
+            is_over: AtomicBool::new(false),
+        }
+    }
+
+    /// Notes how the log of `writer` grows. This also ends the checkpoints that SQLite makes by itself.
+    fn hook(self: &Arc<Self>, writer: &mut Connection) -> Result<(), rusqlite::Error> {
+        let due = Arc::clone(self);
         let (mut last_pages, mut grown_pages) = (0, 0);
-        // This also ends the checkpoints that SQLite makes by itself.
         writer.wal_hook(Some(move |_: &mut Wal, log_pages| {
             // Each commit adds pages: if there are no more than before, the log began anew. (If it did and this one
             // commit is larger than all of it was, less is counted than was written; the next ones make up for that.)
@@ -110,24 +160,11 @@ impl Fold {
             last_pages = log_pages;
             if grown_pages >= FOLD_PAGES {
                 grown_pages = 0;
-                let _ = of_hook.copy.try_send(Word::Copy); // Full: it will look again anyway.
+                let _ = due.copy.try_send(Word::Copy); // Full: it will look again anyway.
+                due.is_over.store(log_pages >= LIMIT_PAGES, Ordering::Relaxed);
             }
             Ok(())
-        }))?;
-        Ok(Self {
-            thread: Some(thread),
-            due,
-        })
-    }
-
-    /// Copies what is left over, if that is due: it is little, and the log can begin anew then. Called by the writer
-    /// between its commits.
-    pub fn finish_if_due(&self, writer: &Connection) {
-        if self.due.finish.swap(false, Ordering::Relaxed)
-            && let Err(error) = pass(writer)
-        {
-            log(&error);
-        }
+        }))
     }
 }
 
@@ -192,14 +229,14 @@ fn run(conn: &Connection, flush: &Flush, words: &Receiver<Word>, finish: &Atomic
 /// Copies the log; one that the writer is to finish until little is left over, to copy and to wait for the disk for.
 /// Answers how long it is, in pages.
 fn copy(conn: &Connection, flush: &Flush) -> Result<i64, rusqlite::Error> {
-    let mut log_pages = pass(conn)?;
+    let mut log_pages = pass(conn)?.log_pages;
     for _ in 1..PASSES {
         let before = log_pages;
         if before <= FINISH_PAGES {
             break;
         }
         flush.flush();
-        log_pages = pass(conn)?;
+        log_pages = pass(conn)?.log_pages;
         if log_pages - before <= REST_PAGES {
             break;
         }
@@ -207,11 +244,23 @@ fn copy(conn: &Connection, flush: &Flush) -> Result<i64, rusqlite::Error> {
     Ok(log_pages)
 }
 
+/// What came of copying.
+struct Passed {
+    /// Somebody else copies: nothing was.
+    is_busy: bool,
+    /// How long the log was then.
+    log_pages: i64,
+}
+
 /// Copies what can be copied without keeping anybody waiting; of other files that the connection has attached, nothing.
-/// Answers how long the log was then, in pages.
-fn pass(conn: &Connection) -> Result<i64, rusqlite::Error> {
+fn pass(conn: &Connection) -> Result<Passed, rusqlite::Error> {
     let mut checkpoint = conn.prepare_cached("PRAGMA main.wal_checkpoint(PASSIVE)")?;
-    checkpoint.query_row([], |row| row.get(1))
+    checkpoint.query_row([], |row| {
+        Ok(Passed {
+            is_busy: row.get(0)?,
+            log_pages: row.get(1)?,
+        })
+    })
 }
 
 fn log(error: &rusqlite::Error) {
@@ -237,13 +286,17 @@ mod tests {
 
     impl Written {
         fn new(turn: Turn) -> Self {
+            Self::with(|conn, path| Fold::start(conn, path, turn))
+        }
+
+        fn with(fold: impl FnOnce(&mut Connection, &Path) -> Result<Fold, rusqlite::Error>) -> Self {
             let folder = tempfile::tempdir().expect("a folder");
             let path = folder.path().join("test.db");
             let mut conn = Connection::open(&path).expect("opened");
             conn.pragma_update(None, "journal_mode", "WAL").expect("WAL");
             conn.execute_batch("CREATE TABLE rows (value BLOB)")
                 .expect("made");
-            let fold = Fold::start(&mut conn, &path, turn).expect("started");
+            let fold = fold(&mut conn, &path).expect("started");
             Self {
                 fold,
                 conn,
@@ -329,6 +382,60 @@ mod tests {
             log_bytes < (2 * once * ROW_BYTES) as u64,
             "{log_bytes} of {rows} rows"
         );
+    }
+
+    #[test]
+    fn a_log_has_a_limit_where_the_thread_does_not_get_to_run() {
+        // Nobody hears what the thread is told.
+        let (copy, words) = sync_channel(1);
+        let written = Written::with(|conn, _| {
+            let due = Arc::new(Due::to(copy));
+            due.hook(conn)?;
+            let (thread, turn) = (None, Turn::Last);
+            Ok(Fold { thread, turn, due })
+        });
+        // Gone before the fold, which tells it that it ends.
+        let _unheard = words;
+        let limit = LIMIT_PAGES as usize;
+        for _ in 0..limit / 200 * 3 / 2 {
+            write(&written.conn, 200);
+            written.fold.finish_if_due(&written.conn);
+        }
+        let (log_bytes, some) = (written.log_bytes(), 2 * FOLD_PAGES as usize);
+        assert!(log_bytes < ((limit + some) * 4_096) as u64, "{log_bytes}");
+    }
+
+    #[test]
+    fn beyond_the_limit_the_writer_waits_for_whoever_copies() {
+        const ROWS: usize = 50;
+        let written = Written::new(Turn::Last);
+        let reader = Connection::open(&written.path).expect("opened");
+        reader
+            .execute_batch("BEGIN; SELECT count(*) FROM rows")
+            .expect("begun");
+        write(&written.conn, ROWS);
+        // Somebody copies, and waits for the reader meanwhile.
+        let copies = Connection::open(&written.path).expect("opened");
+        copies.busy_timeout(WAIT_MAX * 10).expect("set");
+        let copies = std::thread::spawn(move || {
+            let restart = || copies.query_row("PRAGMA wal_checkpoint(RESTART)", [], |row| row.get(0));
+            // Where we look whether it is there it may have to try again.
+            while restart().expect("asked") {}
+        });
+        while !pass(&written.conn).expect("asked").is_busy {
+            std::thread::sleep(LOOK_EVERY);
+        }
+        assert!(length(&written.path) < (ROWS * ROW_BYTES) as u64);
+        let reader = std::thread::spawn(move || {
+            // Long enough for one who does not wait to be caught at it.
+            std::thread::sleep(100 * LOOK_EVERY);
+            reader.execute_batch("COMMIT").expect("ended");
+        });
+        written.fold.due.is_over.store(true, Ordering::Relaxed);
+        written.fold.finish_if_due(&written.conn);
+        assert!(length(&written.path) > (ROWS * ROW_BYTES) as u64);
+        reader.join().expect("ended");
+        copies.join().expect("copied");
     }
 
     #[test]

@@ -115,6 +115,25 @@ test('a reply shows what it answers, and leads there', async () => {
   await page.locator('.flash').waitFor();
 });
 
+test('whoever writes under another name has it above what was written before, too', async () => {
+  const sender = (key, name) => ({ sender: { key, name } });
+  const people = [
+    sender('cox', 'Cox'),
+    sender('stroke', 'Stroke'),
+    { ...sender('me', 'Me'), is_from_me: true },
+  ];
+  const club = await program.post(
+    'Rowing club',
+    people.map((who, i) => ({ ...who, content: `line ${i}` })),
+  );
+  await visit(page, program, `/chats/${club}`);
+  const names = page.locator('[data-message] .sender');
+  await names.getByText('Cox', { exact: true }).waitFor();
+  await program.post('Rowing club', [{ ...sender('cox', 'Cleo (cox)'), content: 'one, two' }]);
+  await bubble(page, 'one, two').waitFor();
+  assert.deepEqual(await names.allTextContents(), ['Cleo (cox)', 'Stroke', 'Cleo (cox)']);
+});
+
 test('an address that is not a chat says so', async () => {
   await visit(page, program, '/chats/999999');
   await page.getByText('This chat cannot be shown').waitFor();

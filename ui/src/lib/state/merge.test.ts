@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { message, seeded } from '$lib/testing';
-import { compare, merge } from './merge';
+import { compare, merge, renamed } from './merge';
 
 const ids = (list: readonly { id: number }[]) => list.map(({ id }) => id);
 const whole = { hasBefore: false, hasAfter: false };
@@ -18,6 +18,14 @@ describe('the order of a chat', () => {
   });
 });
 
+describe('renamed', () => {
+  it('leaves messages as they are where nobody has another name', () => {
+    const messages = [message(1), message(2, { sender_id: 2, sender: 'Ben' })];
+    expect(renamed(messages, [message(3), message(4, { sender_id: 3, sender: 'Cleo' })])).toBe(messages);
+    expect(renamed(messages, [])).toBe(messages);
+  });
+});
+
 describe('merge', () => {
   it('puts a late message where its time belongs', () => {
     const late = message(9, { timestamp: message(2).timestamp });
@@ -32,6 +40,17 @@ describe('merge', () => {
     const merged = merge({ messages, ...whole }, [edited]);
     expect(ids(merged)).toEqual([2, 3, 1]);
     expect(merged.at(-1)?.content).toBe('edited');
+  });
+
+  it('gives what is there the name under which somebody writes now', () => {
+    const notice = message(3, { sender_id: null, sender: null });
+    const messages = [message(1), message(2, { sender_id: 2, sender: 'Ben' }), notice];
+    const merged = merge({ messages, ...whole }, [
+      message(4, { sender: 'Anna Berg' }),
+      message(5, { sender_id: null, sender: null }),
+    ]);
+    expect(merged.map(({ sender }) => sender)).toEqual(['Anna Berg', 'Ben', null, 'Anna Berg', null]);
+    expect(messages[0]?.sender, 'never changed in place').toBe('Anna');
   });
 
   it('leaves out what lies beyond an end that has more behind it', () => {

@@ -16,13 +16,28 @@ export interface Stretch {
 }
 
 /**
+ * Gives people the names that come with messages read later, of which the last count: whoever was renamed was so
+ * everywhere, but only what is new or changed comes again.
+ */
+export function renamed(messages: readonly Message[], later: readonly Message[]): readonly Message[] {
+  const names = new Map(later.map(({ sender_id, sender }) => [sender_id, sender]));
+  const isOld = ({ sender_id, sender }: Message) =>
+    sender_id !== null && names.has(sender_id) && names.get(sender_id) !== sender;
+  if (!messages.some(isOld)) return messages;
+  return messages.map((message) =>
+    isOld(message) ? { ...message, sender: names.get(message.sender_id) ?? null } : message,
+  );
+}
+
+/**
  * Takes in messages that are new or changed, wherever they belong.
  *
  * What belongs beyond an end behind which there is more is left for when that part is loaded: taking it in would leave a
  * hole before it.
  */
 export function merge(stretch: Stretch, incoming: readonly Message[]): readonly Message[] {
-  const { messages, hasBefore, hasAfter } = stretch;
+  const { hasBefore, hasAfter } = stretch;
+  const messages = renamed(stretch.messages, incoming);
   const changed = new Map<MessageId, Message>(incoming.map((message) => [message.id, message]));
   const kept = messages.filter(({ id }) => !changed.has(id));
   const [oldest, newest] = [messages[0], messages.at(-1)];

@@ -4,7 +4,7 @@ import type { ChatId, ChatUpdate, Message, MessageId, MessagesInitial, MessagesU
 import type { MessagePage } from '$lib/api/types';
 import { nextFrame } from './collection.svelte';
 import { connection } from './connection.svelte';
-import { compare, merge } from './merge';
+import { compare, merge, renamed } from './merge';
 
 /** Where the view is to go. A new object each time, so that going to the same place twice works. */
 export interface Target {
@@ -105,7 +105,7 @@ export class Thread {
       // Another stretch was asked for before this page was, and came first.
       if (this.messages[0]?.id !== oldest.id) return;
       this.shift = true;
-      this.messages = [...this.#unknown(page.messages), ...this.messages];
+      this.messages = [...this.#unknown(page.messages), ...renamed(this.messages, page.messages)];
       this.hasBefore = page.has_before;
       if (this.messages.length > MAX_LOADED) nextFrame(() => this.#trimEnd());
     });
@@ -117,7 +117,7 @@ export class Thread {
     await this.#page({ after: newest.id }, (page) => {
       if (this.messages.at(-1)?.id !== newest.id) return;
       this.shift = false;
-      this.messages = [...this.messages, ...this.#unknown(page.messages)];
+      this.messages = [...renamed(this.messages, page.messages), ...this.#unknown(page.messages)];
       this.hasAfter = page.has_after;
       if (this.messages.length > MAX_LOADED) nextFrame(() => this.#trimStart());
     });
@@ -248,7 +248,7 @@ export class Thread {
   /** Takes in what has arrived since the last frame. */
   #flush(): void {
     if (!this.loaded || this.#reading > 0 || this.#buffer.length === 0) return;
-    const incoming = this.#buffer;
+    const incoming = renamed(this.#buffer, this.#buffer);
     const fresh = new Set(incoming.filter(({ id }) => id > this.#newestId).map(({ id }) => id));
     this.#knowNewest(incoming);
     // Two steps where some belong above the view and some below: the list can hold on to one end at a time.

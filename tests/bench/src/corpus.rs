@@ -30,9 +30,11 @@ pub(crate) fn telegram(folder: &Path, messages: usize) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// A data directory with one chat of `messages`.
+/// A data directory with one chat of `messages`, which are not analysed: neither beside what is measured, nor with memory
+/// that this needs.
 pub(crate) fn filled(messages: usize) -> Result<TempDir> {
     let folder = tempfile::tempdir()?;
+    std::fs::write(folder.path().join("config.toml"), "analyse_on_seal = false\n")?;
     let file = telegram(folder.path(), messages)?;
     import_into(folder.path(), &file)?;
     std::fs::remove_file(file)?;

@@ -19,11 +19,7 @@ use crate::report::{Goal, Report, median};
 const READY: &[u8] = b"event: ready";
 
 pub(crate) fn measure(options: &Options, filled: &TempDir, report: &mut Report) -> Result<()> {
-    // What was imported is not analysed beside it: that takes memory of its own.
-    let settings = filled.path().join("config.toml");
-    std::fs::write(&settings, "analyse_on_seal = false\n")?;
     let program = Program::start(&options.program, filled.path())?;
-    std::fs::remove_file(&settings)?;
     let (mut first_ms, mut ours, mut bare, mut ratios) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let idle = program.memory_kib()?;
     for _ in 0..options.rounds {

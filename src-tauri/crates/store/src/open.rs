@@ -59,6 +59,11 @@ pub(crate) fn reader(files: &Files) -> Result<Connection, OpenError> {
     let path = &files.analysis;
     let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, READER_CACHE_KIB)?;
     attach(&conn, &files.messages, STORED)?;
+    // The words of the full-text index and where they are. A table of this connection, which holds nothing itself.
+    conn.execute_batch(&format!(
+        "CREATE VIRTUAL TABLE temp.search_words USING fts5vocab({STORED}, messages_fts, instance)"
+    ))
+    .map_err(|e| classify(path, e))?;
     // Not opened read-only: a reader of a WAL database must be able to create its shared-memory file.
     conn.pragma_update(None, "query_only", true)
         .map_err(|e| classify(path, e))?;

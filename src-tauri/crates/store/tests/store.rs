@@ -247,11 +247,15 @@ fn an_edit_comes_again_under_its_id_and_is_found_by_its_new_words() {
 }
 
 fn search(store: &Store, text: &str, chat: Option<ChatId>) -> Vec<String> {
+    search_up_to(store, text, chat, 50)
+}
+
+fn search_up_to(store: &Store, text: &str, chat: Option<ChatId>, limit: usize) -> Vec<String> {
     let query = SearchQuery {
         text: text.into(),
         chat,
         before: None,
-        limit: 50,
+        limit,
     };
     store
         .write_blocking(Lane::Live, |write| write.index_all())
@@ -288,6 +292,65 @@ fn search_takes_words_as_typed_and_never_as_operators() {
     ] {
         search(&store, odd, None);
     }
+}
+
+#[test]
+fn search_finds_what_begins_as_the_last_word_however_many_words_do() {
+    let (_dir, store) = open();
+    // Words that begin alike: few, as many as are looked up, and more; and some that only look so.
+    let mut texts: Vec<String> = (0..64).map(|n| format!("meet{n}")).collect();
+    texts.extend((0..65).map(|n| format!("Train{n} late")));
+    texts.extend(
+        [
+            "meadow",
+            "ME\u{cb}T later",
+            "Погода",
+            "погоды late",
+            "c1 meat",
+            "don't",
+        ]
+        .map(str::to_owned),
+    );
+    let stored = texts.clone();
+    store
+        .write_blocking(Lane::Live, move |write| {
+            let chat = write.chat("test", "room", None)?;
+            for (n, text) in stored.iter().enumerate() {
+                put(write, chat, text, text, at(n as i64))?;
+            }
+            Ok(())
+        })
+        .expect("stored");
+    let count = |text: &str| search_up_to(&store, text, None, 200).len();
+    for (text, wanted) in [
+        ("meet", 65),
+        ("MEET1", 11),
+        ("meet99", 0),
+        ("mea", 2),
+        ("me", 67),
+        ("m", 67),
+        ("train", 65),
+        ("train1 lat", 1),
+        ("late train", 65),
+        ("late train1", 11),
+        ("train1 late", 1),
+        ("late погод", 1),
+        ("погод", 2),
+        ("ПОГОДА", 1),
+        ("meët", 65),
+        ("later meët", 1),
+        ("trãin1 late", 1),
+        ("don'", 1),
+        ("c1", 1),
+        ("zebra", 0),
+        ("zebra train", 0),
+    ] {
+        assert_eq!(count(text), wanted, "{text}");
+    }
+    assert_eq!(
+        search(&store, "погод", Some(ChatId(1))),
+        ["погоды late", "Погода"]
+    );
 }
 
 #[test]

@@ -92,7 +92,7 @@ fn tokens(text: &str) -> impl Iterator<Item = (usize, usize, &str)> {
 }
 
 /// Lower case, without diacritics.
-fn fold(word: &str) -> String {
+pub(super) fn fold(word: &str) -> String {
     word.nfd()
         .filter(|c| !is_combining_mark(*c))
         .flat_map(char::to_lowercase)

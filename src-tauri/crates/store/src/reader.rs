@@ -1,8 +1,9 @@
 //! A few threads that read, each with its own connection.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
@@ -81,34 +82,54 @@ impl<T: Send + 'static> Asker<T> for SyncSender<Result<T, StoreError>> {
 type Query = Box<dyn FnOnce(&Reader) + Send>;
 
 pub(crate) struct Pool {
-    // None once closed: the threads end when the last sender is gone.
-    queue: Mutex<Option<Sender<Query>>>,
+    queue: Arc<Queue>,
     threads: Vec<std::thread::JoinHandle<()>>,
+}
+
+/// Queries, the first first. Of threads that have none, the last one that had is the next: it has what it read last in
+/// its caches, and where one is enough the others stay asleep.
+#[derive(Default)]
+struct Queue {
+    waiting: Mutex<Waiting>,
+    /// One for each thread: there is a query for it, or there will be none.
+    called: [Condvar; READERS],
+}
+
+#[derive(Default)]
+struct Waiting {
+    queries: VecDeque<Query>,
+    /// Threads that have none, by their number; the last one that had at the end.
+    idle: Vec<usize>,
+    is_closed: bool,
 }
 
 impl Pool {
     pub(crate) fn open(files: &Files) -> Result<Pool, OpenError> {
-        let (sender, receiver) = channel::<Query>();
-        let receiver = Arc::new(Mutex::new(receiver));
-        let mut threads = Vec::with_capacity(READERS);
+        // Closed where one of them cannot be started.
+        let mut pool = Pool {
+            queue: Arc::default(),
+            threads: Vec::with_capacity(READERS),
+        };
         for index in 0..READERS {
             let reader = Reader {
                 conn: open::reader(files)?,
             };
-            let receiver = Arc::clone(&receiver);
+            let queue = Arc::clone(&pool.queue);
+            let serve = move || {
+                while let Some(query) = queue.next(index) {
+                    query(&reader);
+                }
+            };
             let thread = std::thread::Builder::new()
                 .name(format!("store-read-{index}"))
-                .spawn(move || serve(&reader, &receiver))
+                .spawn(serve)
                 .map_err(|e| OpenError::Io {
                     path: files.messages.clone(),
                     detail: e.to_string(),
                 })?;
-            threads.push(thread);
+            pool.threads.push(thread);
         }
-        Ok(Pool {
-            queue: Mutex::new(Some(sender)),
-            threads,
-        })
+        Ok(pool)
     }
 
     /// Runs a query once a reader is free, unless whoever asked is gone by then: of hundreds of clients that leave at a
@@ -124,27 +145,53 @@ impl Pool {
                 asker.answer(answer.unwrap_or(Err(StoreError::Panicked)));
             }
         });
-        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        queue
-            .as_ref()
-            .ok_or(StoreError::Closed)?
-            .send(job)
-            .map_err(|_| StoreError::Closed)
+        self.queue.add(job)
     }
 }
 
-fn serve(reader: &Reader, queue: &Mutex<Receiver<Query>>) {
-    loop {
-        // The guard is released before the query runs: the next thread waits on the queue meanwhile.
-        let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(query) = next else { return };
-        query(reader);
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, query: Query) -> Result<(), StoreError> {
+        let mut waiting = self.lock();
+        if waiting.is_closed {
+            return Err(StoreError::Closed);
+        }
+        waiting.queries.push_back(query);
+        if let Some(index) = waiting.idle.pop() {
+            self.called[index].notify_one();
+        }
+        Ok(())
+    }
+
+    /// Waits for a query, on the thread of this number; none once all are answered after the end.
+    fn next(&self, index: usize) -> Option<Query> {
+        let mut waiting = self.lock();
+        loop {
+            if let Some(query) = waiting.queries.pop_front() {
+                return Some(query);
+            }
+            if waiting.is_closed {
+                return None;
+            }
+            waiting.idle.push(index);
+            let is_idle = |waiting: &mut Waiting| !waiting.is_closed && waiting.idle.contains(&index);
+            let woken = self.called[index].wait_while(waiting, is_idle);
+            waiting = woken.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn close(&self) {
+        self.lock().is_closed = true;
+        self.called.iter().for_each(Condvar::notify_one);
     }
 }
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.queue.close();
         for thread in self.threads.drain(..) {
             // The last handle may be dropped inside a query: a thread cannot wait for itself.
             if thread.thread().id() != std::thread::current().id() {

@@ -27,7 +27,9 @@ pub use tables::load::TaskLoad;
 pub use tables::messages::{Anchor, ChatPosition, FoundMessage, Gather, Probe, Stored};
 pub use tables::put::{KEY_BYTES_MAX, NewMessage, Put};
 pub use tables::recut::CONVERSATION_GAP_MINUTES_MAX;
-pub use tables::results::{ChatResult, Covered, NewResult, PassVersion, Selection, SelectionSize};
+pub use tables::results::{
+    ChatResult, Covered, NewResult, PassVersion, Selection, SelectionSize, StoredResult,
+};
 pub use tables::runs::{Announced, NewRun};
 pub use tables::seals::{Announcing, Seal};
 pub use tables::search::SearchQuery;

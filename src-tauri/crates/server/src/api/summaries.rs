@@ -11,9 +11,10 @@ use chatstats_model::{
     ChatId, ConversationId, ConversationPage, ConversationSummary, PassResult, SummarisedConversation,
     SummarisedPage,
 };
-use chatstats_passes::{Commitments, Language, Sentiment, Topics, rank};
-use chatstats_store::{Reader, StoreError};
-use serde::de::DeserializeOwned;
+use chatstats_passes::{Language, Sentiment, Topics, rank};
+use chatstats_store::{Reader, StoreError, StoredResult};
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::analysis::version;
 
@@ -52,8 +53,8 @@ pub(super) fn summarise(
 ) -> Result<SummarisedPage, StoreError> {
     let mut conversations = Vec::with_capacity(page.conversations.len());
     for conversation in page.conversations {
-        let mut results = results(reader, conversation.id)?;
-        results.retain(|result| result.current);
+        let mut results = reader.stored_results(conversation.id)?;
+        results.retain(|result| result.current && is_of_now(&result.pass, result.version));
         let summary = if results.is_empty() {
             None
         } else {
@@ -76,17 +77,20 @@ pub(super) fn summarise(
 pub(super) fn results(reader: &Reader, id: ConversationId) -> Result<Vec<PassResult>, StoreError> {
     let mut results = reader.results(id)?;
     for result in &mut results {
-        let known = chatstats_passes::named(&result.pass);
-        result.current &= known.is_none_or(|pass| pass.version() == result.version);
+        result.current &= is_of_now(&result.pass, result.version);
     }
     Ok(results)
+}
+
+fn is_of_now(pass: &str, version: u32) -> bool {
+    chatstats_passes::named(pass).is_none_or(|pass| pass.version() == version)
 }
 
 fn summary(
     reader: &Reader,
     backgrounds: &Backgrounds,
     chat: ChatId,
-    results: &[PassResult],
+    results: &[StoredResult],
 ) -> Result<ConversationSummary, StoreError> {
     let topics = match of::<Topics>(results, "topics") {
         Some(topics) if !topics.terms.is_empty() => {
@@ -104,17 +108,23 @@ fn summary(
             .take(TOPICS_SHOWN)
             .map(|topic| topic.term)
             .collect(),
-        commitments: of::<Commitments>(results, "commitments").map_or(0, |found| found.found.len() as u64),
+        commitments: of::<Counted>(results, "commitments").map_or(0, |found| found.found.len() as u64),
         gist: of::<LlmResult>(results, "llm")
             .and_then(|found| found.insight)
             .map(|insight| insight.summary),
     })
 }
 
+/// Commitments, of which only the number is asked: there may be hundreds.
+#[derive(Deserialize)]
+struct Counted {
+    found: Vec<IgnoredAny>,
+}
+
 /// The result of one pass. One that cannot be read is of another program, and counts as none.
-fn of<T: DeserializeOwned>(results: &[PassResult], pass: &str) -> Option<T> {
+fn of<T: DeserializeOwned>(results: &[StoredResult], pass: &str) -> Option<T> {
     let found = results.iter().find(|result| result.pass == pass)?;
-    T::deserialize(&found.result).ok()
+    serde_json::from_str(&found.json).ok()
 }
 
 impl Backgrounds {

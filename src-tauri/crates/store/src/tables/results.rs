@@ -23,6 +23,19 @@ pub struct NewResult {
     pub json: String,
 }
 
+/// A result as it is stored: see [`PassResult`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredResult {
+    /// The pass.
+    pub pass: String,
+    /// The pass's version.
+    pub version: u32,
+    /// Whether it is of the conversation as it is now.
+    pub current: bool,
+    /// What was found, as JSON.
+    pub json: String,
+}
+
 /// A pass, as results know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PassVersion {
@@ -114,6 +127,17 @@ impl Reader {
 
     /// All results of a conversation, current or not.
     pub fn results(&self, id: ConversationId) -> Result<Vec<PassResult>, StoreError> {
+        let read = |stored: StoredResult| PassResult {
+            result: serde_json::from_str(&stored.json).unwrap_or_default(),
+            pass: stored.pass,
+            version: stored.version,
+            current: stored.current,
+        };
+        Ok(self.stored_results(id)?.into_iter().map(read).collect())
+    }
+
+    /// The same as they are stored, for whoever reads parts of them.
+    pub fn stored_results(&self, id: ConversationId) -> Result<Vec<StoredResult>, StoreError> {
         let mut query = self.conn.prepare_cached(
             "SELECT p.name, r.version, r.fingerprint = c.fingerprint, r.result
              FROM conversations c CROSS JOIN analysed a ON a.conversation_id = c.id
@@ -122,12 +146,11 @@ impl Reader {
              WHERE c.id = ?1 ORDER BY p.name",
         )?;
         let rows = query.query_map([id.0], |row| {
-            let json: String = row.get(3)?;
-            Ok(PassResult {
+            Ok(StoredResult {
                 pass: row.get(0)?,
                 version: row.get(1)?,
                 current: row.get(2)?,
-                result: serde_json::from_str(&json).unwrap_or_default(),
+                json: row.get(3)?,
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)

@@ -227,7 +227,12 @@ pub(super) fn has_any(words: &[String], phrases: &[&str]) -> bool {
 }
 
 fn contains(words: &[String], phrase: &str) -> bool {
-    (0..words.len()).any(|at| phrase_end(words, at, phrase).is_some())
+    // Taken apart once, and not at each word: most words are not its first.
+    let first = phrase.split(' ').next().unwrap_or_default();
+    let begins = |at: &usize| words[*at] == first;
+    (0..words.len())
+        .filter(begins)
+        .any(|at| phrase_end(words, at, phrase).is_some())
 }
 
 /// What may follow a verb's first word, the longest first.

@@ -301,12 +301,23 @@ fn sum_up(ratings: &[f64], emphasis: f64) -> Scores {
     }
 }
 
-/// A number to so many decimals, as they would be written: of the exact binary value, so that no multiplication before
-/// can tip it over.
+/// A number up to 1 to so many decimals, as they would be written: of the exact binary value, so that no multiplication
+/// before can tip it over.
 fn rounded<const DECIMALS: usize>(number: f64) -> f64 {
-    let written = format!("{number:.DECIMALS$}");
-    // `+ 0.0` makes a zero of a negative one.
-    written.parse().unwrap_or(number) + 0.0
+    /// How near to the middle between two decimals only the exact value tells which is nearer: far more than what is lost
+    /// by one multiplication of a number up to ten thousand, 1e-12.
+    const NEAR_MIDDLE: f64 = 1e-9;
+    let unit = 10_f64.powi(DECIMALS as i32);
+    let scaled = number * unit;
+    if (scaled.fract().abs() - 0.5).abs() < NEAR_MIDDLE {
+        return written::<DECIMALS>(number);
+    }
+    // Of two whole numbers the division is as near as what is read of the decimals. `+ 0.0` makes a zero of a negative one.
+    scaled.round() / unit + 0.0
+}
+
+fn written<const DECIMALS: usize>(number: f64) -> f64 {
+    format!("{number:.DECIMALS$}").parse().unwrap_or(number) + 0.0
 }
 
 #[cfg(test)]
@@ -314,6 +325,34 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
+
+    #[test]
+    fn numbers_are_rounded_as_they_are_written() {
+        // Each middle between two decimals, what lies next to it, and what lies between.
+        for step in -20_000..=20_000_i32 {
+            let middle = f64::from(step) / 20_000.0;
+            for number in [
+                middle,
+                middle.next_up(),
+                middle.next_down(),
+                middle + 1e-13,
+                middle - 1e-13,
+                middle + 1.7e-5,
+            ] {
+                let bits = |number: f64| (number, number.to_bits());
+                assert_eq!(
+                    bits(rounded::<4>(number)),
+                    bits(written::<4>(number)),
+                    "{number:e}"
+                );
+                assert_eq!(
+                    bits(rounded::<3>(number)),
+                    bits(written::<3>(number)),
+                    "{number:e}"
+                );
+            }
+        }
+    }
 
     #[derive(Debug, Deserialize)]
     struct Reference {

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::analysis::Inner;
 use crate::pool;
-use crate::steps::in_steps;
+use crate::steps::{AtOnce, in_steps, let_spread};
 
 /// The pass whose results these are.
 const PASS: &str = "commitments";
@@ -30,8 +30,12 @@ const REST: u32 = 10;
 /// The longest until a commitment is found to be late: clocks are set, and machines sleep.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
-/// Told of in one step.
-const TOLD_AT_ONCE: usize = 200;
+/// Told of in one step: where messages come, as many as are told between two of them.
+const TOLD_AT_ONCE: AtOnce = AtOnce {
+    alone: 200,
+    may_come: 100,
+    come: 32,
+};
 
 /// Stored before the writer looks whether a message waits, which ends the step: a part of a millisecond.
 const STORED_UNSEEN: usize = 16;
@@ -289,14 +293,17 @@ async fn tell(inner: &Inner) -> Result<(), StoreError> {
 
 /// One step of that; answers whether there may be more.
 async fn tell_some(inner: &Inner) -> Result<bool, StoreError> {
+    // An import of years has tens of thousands to tell of, which is seconds of reading, publishing and writing.
+    let_spread(&inner.store).await;
+    let at_once = TOLD_AT_ONCE.beside(&inner.store);
     let untold = inner
         .store
-        .read(|reader| reader.untold_commitments(TOLD_AT_ONCE))
+        .read(move |reader| reader.untold_commitments(at_once))
         .await?;
     if untold.is_empty() {
         return Ok(false);
     }
-    let is_last = untold.len() < TOLD_AT_ONCE;
+    let is_last = untold.len() < at_once;
     // Handed over in their order, and written together.
     join_all(untold.iter().map(|one| tell_one(inner, one))).await;
     let told: Vec<_> = untold.into_iter().map(|one| one.commitment).collect();
